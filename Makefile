@@ -1,0 +1,213 @@
+# workerpool: `make help` lists what can be made. Long steps are scripts in
+# spec/support/; this file says what depends on what.
+
+CC       ?= gcc
+LUA      ?= lua5.4
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+# Which specs: files, folders, beginnings of paths; none stands for all.
+SPEC     ?=
+TSAN_SPEC     ?= spec/engine spec/start spec/shared
+VALGRIND_SPEC ?= spec/codec spec/engine
+TIME     ?= 60
+# -Werror would break the build of users with a newer compiler, so only
+# `make check` sets it.
+WERROR   ?=
+# For the variants below: -fsanitize=…, and macros such as -DWP_TEST.
+SANITIZE ?=
+DEFINES  ?=
+
+# GNU make presets CC to cc; a value from the command line or the environment
+# is kept.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+VERSION := $(or $(shell sed -n 's/^\#define WP_VERSION "\(.*\)"/\1/p' \
+  src/workerpool.h 2>/dev/null),0.1.0)
+LUA_CFLAGS ?= $(shell pkg-config --cflags lua5.4 2>/dev/null || \
+  echo -I/usr/include/lua5.4)
+LUA_LIBS   ?= -llua5.4
+LUA_STATIC ?= -l:liblua5.4.a
+LUA_CMOD   ?= $(PREFIX)/lib/lua/5.4
+LUA_LMOD   ?= $(PREFIX)/share/lua/5.4
+
+OPTIMIZE ?= -O2
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(WERROR)
+CFLAGS   ?=
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fvisibility=hidden \
+  -pthread $(WARNINGS) $(SANITIZE) $(DEFINES) $(LUA_CFLAGS) -Isrc $(CFLAGS)
+ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
+
+# The host program is main.c and host*.c. The rest is the library, and the
+# library without what needs the embedded Lua sources is the Lua module.
+HOST_SRC := src/main.c
+LIB_SRC  := $(filter-out $(HOST_SRC),$(wildcard src/*.c))
+EMBEDDED_SRC := $(wildcard src/host*.c src/embed*.c)
+CORE_SRC := $(filter-out $(EMBEDDED_SRC),$(LIB_SRC))
+LUA_SRC  := $(shell find lua -name '*.lua' ! -name '*.d.lua' 2>/dev/null | sort)
+ASSETS   := $(shell find lua -type f ! -name '*.lua' 2>/dev/null | sort)
+
+objects  = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
+LIB_OBJ  := $(call objects,$(LIB_SRC)) $(BUILD)/obj/embedded.o
+CORE_OBJ := $(call objects,$(CORE_SRC))
+HOST_OBJ := $(call objects,$(HOST_SRC))
+
+HOST    := $(BUILD)/workerpool
+CORE    := $(BUILD)/lib/workerpool/core.so
+STATIC  := $(BUILD)/libworkerpool.a
+SHARED  := $(BUILD)/libworkerpool.so
+SONAME  := libworkerpool.so.0
+PKGCONF := $(BUILD)/workerpool.pc
+
+# One compiler a CPU, unless whoever called make has said how many.
+QUIET_MAKE = $(MAKE) --no-print-directory -s \
+  $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.DELETE_ON_ERROR:
+.PHONY: all core run test check asan ubsan tsan stress valgrind fuzz bench \
+  cover docs format install install-module uninstall clean env help deps FORCE
+
+all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
+
+core: $(CORE)
+
+run: ## install what is missing, build, and run the main example
+	@sh spec/support/deps.sh build
+	@+$(QUIET_MAKE) all
+	$(HOST) run examples/wordcount.lua /usr/share/common-licenses
+
+test: ## install what is missing, build, and run the specs: SPEC=spec/codec runs some
+	@sh spec/support/deps.sh build test
+	@+$(QUIET_MAKE) all
+	@$(LUA) spec/support/run.lua $(SPEC)
+
+check: ## warnings as errors (gcc, clang), luacheck, the rules between the rooms, docs in step
+	@sh spec/support/deps.sh build test check
+	@bash spec/support/check.sh
+
+asan: ## the specs with the address and undefined behaviour sanitizers
+	@bash spec/support/variant.sh asan $(SPEC)
+
+ubsan: asan ## the same as asan: one build carries both
+
+tsan: ## some specs with the thread sanitizer
+	@bash spec/support/variant.sh tsan $(or $(SPEC),$(TSAN_SPEC))
+
+stress: ## the specs on a test build: odd sizes, short reads, failing allocations
+	@bash spec/support/variant.sh stress $(SPEC)
+
+valgrind: ## some specs under valgrind
+	@bash spec/support/variant.sh valgrind $(or $(SPEC),$(VALGRIND_SPEC))
+
+fuzz: ## the fuzzers in spec/fuzz, for TIME seconds each
+	@bash spec/support/fuzz.sh $(TIME)
+
+bench: all ## the benches, each as a ratio to a baseline of the same run
+	@eval "$$($(MAKE) --no-print-directory -s env)" && $(LUA) spec/bench/run.lua
+
+cover: ## which lines of src/ the specs reach
+	@bash spec/support/variant.sh cover $(SPEC)
+
+docs: core ## write the manual and the type annotations from their source
+	@eval "$$($(MAKE) --no-print-directory -s env)" && $(LUA) docs/generate.lua
+
+format: ## apply .clang-format to src/
+	clang-format -i $(wildcard src/*.c src/*.h)
+
+deps: ## install what building and testing need (Debian packages)
+	@sh spec/support/deps.sh build test check
+
+env: ## print the variables for plain lua5.4: eval "$(make -s env)"
+	@sh spec/support/env.sh $(BUILD)
+
+clean: ## remove all that was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	  expand -t 14
+
+# ---- building ---------------------------------------------------------------
+
+# Objects are made anew when the compiler or its flags change: the file is
+# touched only when its text does. Specs that compile C read it, too.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC)' '$(ALL_CFLAGS)' '$(ALL_LDFLAGS)' '$(LUA_LIBS)' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/embedded.o: $(BUILD)/embedded.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The list is part of the command, so a removed source counts as a change.
+$(BUILD)/embedded.list: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(LUA_SRC) $(ASSETS) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/embedded.c: src/embed.lua $(BUILD)/embedded.list $(LUA_SRC) $(ASSETS)
+	$(LUA) src/embed.lua lua $@ $(LUA_SRC) $(ASSETS)
+
+# -Wl,-E and the whole of liblua: C modules such as cjson find Lua in us.
+$(HOST): $(HOST_OBJ) $(LIB_OBJ)
+	$(CC) $(ALL_LDFLAGS) -Wl,-E -o $@ $^ \
+	  -Wl,--whole-archive $(LUA_STATIC) -Wl,--no-whole-archive -lm -ldl
+
+# The interpreter of the builds with a sanitizer; see the file.
+$(BUILD)/lua: spec/support/lua.c $(BUILD)/flags
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-E -o $@ $< \
+	  -Wl,--whole-archive $(LUA_STATIC) -Wl,--no-whole-archive -lm -ldl
+
+# Lua itself comes from whoever loads the module. Only luaopen_ is visible,
+# so that nothing in the host process can take the place of our functions.
+$(CORE): $(CORE_OBJ) src/core.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(ALL_LDFLAGS) -Wl,--version-script=src/core.map \
+	  -o $@ $(CORE_OBJ) -lm
+
+$(STATIC): $(LIB_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+$(SHARED): $(LIB_OBJ)
+	$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SONAME) -o $@ $^ $(LUA_LIBS) -lm
+	ln -sf libworkerpool.so $(BUILD)/$(SONAME)
+
+$(PKGCONF): src/workerpool.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
+
+-include $(wildcard $(BUILD)/obj/*.d)
+
+# ---- installing -------------------------------------------------------------
+
+# The .pc file is written anew: PREFIX may be another than at build time.
+install: all install-module ## install under PREFIX, into DESTDIR
+	@rm -f $(PKGCONF) && $(MAKE) --no-print-directory -s $(PKGCONF)
+	install -D -m 755 $(HOST) $(DESTDIR)$(PREFIX)/bin/workerpool
+	install -D -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib/libworkerpool.a
+	install -D -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libworkerpool.so
+	install -D -m 644 $(PKGCONF) $(DESTDIR)$(PREFIX)/lib/pkgconfig/workerpool.pc
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/workerpool \
+	  src/workerpool.h src/base.h
+
+# The Lua module alone, for the rockspec.
+install-module: core
+	install -D -m 755 $(CORE) $(DESTDIR)$(LUA_CMOD)/workerpool/core.so
+	for f in $(patsubst lua/%,%,$(LUA_SRC) $(ASSETS)); do \
+	  install -D -m 644 "lua/$$f" "$(DESTDIR)$(LUA_LMOD)/$$f" || exit 1; done
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/workerpool
+	rm -rf $(DESTDIR)$(LUA_CMOD)/workerpool $(DESTDIR)$(LUA_LMOD)/workerpool
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,libworkerpool.a libworkerpool.so \
+	  $(SONAME) pkgconfig/workerpool.pc)
+	rm -rf $(DESTDIR)$(PREFIX)/include/workerpool

@@ -1,0 +1,269 @@
+-- The crew: an engine and its workers, as one pool has them at a time. It
+-- starts and stops workers, takes events from the engine's one door and
+-- hands them to the calls that they belong to.
+--
+-- A parcel's tag is (owner << 40 | task index), so an event tells whose it
+-- is. An owner is a map call under way (map.lua) or the apply queue
+-- (async.lua), an object with the methods
+--   result(engine, index, count, last, elapsed)
+--   lost(engine, index, first, count, ending, worker)
+--   message(index, values...)      fail(err)
+--   limit_of(index) -> seconds that this task may run, or nil
+
+local clock = require "workerpool.clock"
+local core = require "workerpool.core"
+local errors = require "workerpool.errors"
+local Inline = require "workerpool.inline"
+local worker = require "workerpool.worker"
+
+local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
+local MESSAGES = worker.MESSAGES
+
+-- A worker that dies again and again before it has done anything is not
+-- worth another start.
+local MOST_FALSE_STARTS = 3
+
+local Crew = { __name = "workerpool.Crew" }
+Crew.__index = Crew
+
+local function open_engine(n_jobs, setup)
+  if n_jobs == 0 then return Inline.new(setup) end
+  local engine, message = core.engine(n_jobs, function(link)
+    return worker.main(link, setup)
+  end)
+  if not engine then error("cannot open a pool: " .. message, 0) end
+  return engine
+end
+
+---@param n_jobs integer
+---@param setup workerpool.Setup
+function Crew.new(n_jobs, setup)
+  local self = setmetatable({
+    engine = open_engine(n_jobs, setup),
+    setup = setup,
+    size = n_jobs,
+    owners = setmetatable({}, { __mode = "v" }),
+    n_owners = 0,
+    expected = {},     -- workers whose end we asked for
+    false_starts = 0,
+    wanted = 0,        -- workers that there should be
+    n_running = 0,
+    exit_results = {}, -- in the order in which workers ended
+    reader = core.codec(setup.names),
+    writer = core.codec(setup.names),
+  }, Crew)
+  self.clock = clock.new(self)
+  return self
+end
+
+-- ---- workers ----------------------------------------------------------------
+
+function Crew:start(w)
+  local ok, message = self.engine:start(w)
+  if not ok then
+    error(("cannot start worker %d: %s"):format(w, message), 0)
+  end
+  self.expected[w] = nil
+  self.n_running = self.n_running + 1
+end
+
+-- Makes sure that the first n workers live.
+function Crew:ensure(n)
+  while self:pump(0) do end -- deaths that nobody has looked at yet
+  self.wanted = math.max(n, 1, self.wanted)
+  for w = 0, self.wanted - 1 do
+    if not self.engine:running(w) then self:start(w) end
+  end
+end
+
+function Crew:each_running(f)
+  for w = 0, math.max(self.size, 1) - 1 do
+    if self.engine:running(w) then f(w) end
+  end
+end
+
+-- Lets every worker finish what is queued and leave; returns the first error
+-- of an exit function, if any.
+function Crew:stop_all()
+  self:each_running(function(w)
+    self.expected[w] = true
+    self.engine:stop(w)
+  end)
+  while self.n_running > 0 do self:pump() end
+  return self.exit_error
+end
+
+function Crew:kill(w)
+  self.expected[w] = true
+  self.engine:kill(w)
+end
+
+function Crew:kill_all()
+  self.closing = true
+  self:each_running(function(w) self:kill(w) end)
+  while self.n_running > 0 do self:pump() end
+end
+
+function Crew:close()
+  self.engine:close()
+end
+
+-- ---- owners ------------------------------------------------------------------
+
+function Crew:enlist(owner)
+  self.n_owners = self.n_owners + 1
+  self.owners[self.n_owners] = owner
+  return self.n_owners
+end
+
+function Crew:delist(id)
+  self.owners[id] = nil
+end
+
+-- Cancels what an owner has queued, kills the workers that are at its tasks.
+function Crew:abandon(id)
+  self:delist(id)
+  for _, w in ipairs(self.engine:abandon(id << TAG_BITS, id << TAG_BITS | TAG_INDEX)) do
+    self:kill(w)
+  end
+end
+
+---@param f function
+---@param lifespan? integer tasks after which a worker is replaced
+---@return lightuserdata job
+function Crew:announce(f, lifespan)
+  core.write(self.writer, "function", f, lifespan)
+  return self:announce_bytes(core.output(self.writer))
+end
+
+function Crew:announce_bytes(bytes)
+  local job, message = self.engine:announce(bytes)
+  if not job then error("cannot announce the function: " .. message, 0) end
+  return job
+end
+
+-- ---- events -------------------------------------------------------------------
+
+function Crew:tell_all(err)
+  for _, owner in pairs(self.owners) do owner:fail(err) end
+end
+
+local on_message = {}
+
+on_message[MESSAGES.emit] = function(self, _, tag)
+  local owner = self.owners[tag >> TAG_BITS]
+  if owner then owner:message(tag & TAG_INDEX, self.engine:values(self.reader)) end
+end
+
+on_message[MESSAGES.init_failed] = function(self, w)
+  self.expected[w] = true
+  self:tell_all((self.engine:values(self.reader)))
+end
+
+on_message[MESSAGES.exit_failed] = function(self)
+  local err = self.engine:values(self.reader)
+  self.exit_error = self.exit_error or err
+end
+
+on_message[MESSAGES.retired] = function(self, w)
+  self.expected[w] = true
+end
+
+on_message[MESSAGES.exited] = function(self)
+  local results = table.pack(self.engine:values(self.reader))
+  local list = self.exit_results
+  list[#list + 1] = results.n > 1 and results or results[1]
+end
+
+local on_event = {}
+
+function on_event.result(self, _, tag, first, count, last, elapsed)
+  local owner = self.owners[tag >> TAG_BITS]
+  self.false_starts = 0
+  if owner then
+    owner:result(self.engine, (tag & TAG_INDEX) + first, count, last, elapsed)
+  end
+end
+
+function on_event.message(self, w, tag, kind)
+  local handle = on_message[kind]
+  if handle then handle(self, w, tag) end
+end
+
+-- The phases as the engine and as errors.crash call them.
+local PHASES = { init = "worker_init", exit = "worker_exit" }
+
+local function crash_of(ending, w, fields)
+  fields = fields or {}
+  fields.worker_id = w
+  if ending.timeout then return clock.error_of(ending, fields) end
+  fields.signal = ending.signal
+  fields.exit_code = ending.exit_code
+  fields.phase = PHASES[ending.phase] or ending.phase
+  return errors.crash(fields)
+end
+
+function Crew:bury_idle(w, ending)
+  if ending.innocent then return end
+  if ending.phase == "exit" then
+    self.exit_error = self.exit_error or crash_of(ending, w)
+    return
+  end
+  self.false_starts = self.false_starts + 1
+  local hopeless = ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS
+  if hopeless then self:tell_all(crash_of(ending, w)) end
+end
+
+function on_event.exit(self, w, tag, first, count)
+  local ending = self.engine:ending()
+  local expected = self.expected[w]
+  self.expected[w] = nil
+  self.clock:explain(w, ending, tag and tag + first)
+  self.n_running = self.n_running - 1
+  local owner = tag and self.owners[tag >> TAG_BITS]
+  if owner then
+    owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
+  elseif not expected or (ending.phase == "exit" and ending.signal) then
+    self:bury_idle(w, ending)
+  end
+  self:replace(w)
+end
+
+-- A dead worker has a successor as long as somebody may want it.
+function Crew:replace(w)
+  if self.closing or w >= self.wanted or self.engine:running(w) then return end
+  if next(self.owners) then self:start(w) end
+end
+
+--- Handles one event. Waits for it as long as `seconds` says (nil: until
+--- there is one); false when there was none.
+---@param seconds? number
+---@return boolean
+function Crew:pump(seconds)
+  local clock_due = self.clock:due()
+  if not clock_due then return self:dispatch(self.engine:next(seconds)) end
+  local deadline = seconds and core.now() + seconds
+  repeat
+    local left = deadline and math.max(deadline - core.now(), 0)
+    if self:dispatch(self.engine:next(left and math.min(left, clock_due) or clock_due)) then
+      return true
+    end
+    clock_due = self.clock:due()
+  until not clock_due or (deadline and core.now() >= deadline)
+  return false
+end
+
+function Crew:dispatch(kind, ...)
+  local handle = on_event[kind]
+  if handle then
+    handle(self, ...)
+    return true
+  elseif kind == nil then
+    error("pool: " .. tostring((...)), 0)
+  end
+  return false
+end
+
+Crew.crash_of = crash_of
+
+return Crew

@@ -1,0 +1,191 @@
+-- An engine without processes, for n_jobs = 0: the same methods as the one
+-- in C (bind_engine.c), the same parcels, codec and worker, but everything
+-- runs in the calling process when the host asks for the next event. Made
+-- for debuggers and profilers; errors look as they do from a worker.
+
+local core = require "workerpool.core"
+local worker = require "workerpool.worker"
+
+local Engine = { __name = "workerpool.inline" }
+Engine.__index = Engine
+
+local Link = {}
+Link.__index = Link
+
+-- ---- the worker's end -----------------------------------------------------
+
+function Link:index() return 0 end
+function Link:seed(seed) self._seed = seed end
+function Link:phase() end
+function Link:lifespan() end
+function Link:retired() return false end
+function Link:job() return self.parcel.job end
+
+function Link:stage()
+  local stage, done, n_arguments = core.run_stage()
+  return stage, (self.parcel.tag & core.TAG_INDEX) + done, n_arguments
+end
+
+function Link:arguments(codec)
+  local _, done = core.run_stage()
+  return core.task_arguments(codec, self.parcel.data, self.parcel.skip + done)
+end
+
+function Link:send(codec, kind, tag)
+  local owner = self.parcel and self.parcel.tag & ~core.TAG_INDEX or 0
+  self.engine:push {
+    "message", kind = kind, tag = owner | (tag or 0), data = core.output(codec),
+  }
+end
+
+-- math.random belongs to the caller here: its generator is given back in a
+-- state that only its own draws could tell from the old one.
+local function with_own_stream(seeded, f, ...)
+  if not seeded then return f(...) end
+  local a, b = math.random(0), math.random(0)
+  local results = table.pack(f(...))
+  math.randomseed(a, b)
+  return table.unpack(results, 1, results.n)
+end
+
+function Link:run(codec, handler, seeder, f, ...)
+  local parcel = self.parcel
+  local seeded = parcel.flags & core.FLAG_SEEDED ~= 0
+  local began = core.now()
+  local data, count = with_own_stream(seeded, core.run, codec, parcel.data, {
+    count = parcel.count, skip = parcel.skip, tag = parcel.tag & core.TAG_INDEX,
+    stop_at_failure = parcel.flags & core.FLAG_STOP ~= 0,
+    seed = seeded and self._seed or nil,
+  }, handler, seeder, f, ...)
+  self.engine.n_completed = self.engine.n_completed + count
+  self.engine:push {
+    "result", tag = parcel.tag, data = data, count = count, parcel = parcel,
+    elapsed = core.now() - began,
+  }
+end
+
+-- ---- the host's end ---------------------------------------------------------
+
+---@param setup workerpool.Setup
+function Engine.new(setup)
+  return setmetatable({
+    setup = setup, state = "absent", parcels = {}, first = 1, last = 0,
+    events = {}, event = nil, n_completed = 0,
+  }, Engine)
+end
+
+function Engine:push(event)
+  self.events[#self.events + 1] = event
+end
+
+function Engine:start()
+  self.link = setmetatable({ engine = self }, Link)
+  self.worker = worker.new(self.link, self.setup)
+  self.state = "running"
+  if not self.worker:init() then self:leave() end
+  return true
+end
+
+function Engine:leave()
+  self.state = "leaving"
+  self:push { "exit" }
+end
+
+function Engine:running() return self.state ~= "absent" end
+function Engine:pid() return core.getpid() end
+function Engine:kill() if self.state == "running" then self:leave() end end
+function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" end
+function Engine:claimant() return nil end
+function Engine:holding() return nil end
+function Engine:retire() end
+function Engine:close() self.state, self.last, self.first = "absent", 0, 1 end
+function Engine:announce(bytes) return bytes end
+function Engine:completed() return self.n_completed end
+function Engine:pending() return self.last - self.first + 1 end
+
+function Engine:stop()
+  if self.state == "running" then self.state = "stopping" end
+end
+
+function Engine:submit(job, codec, tag, count, flags)
+  self.last = self.last + 1
+  self.parcels[self.last] = {
+    job = job, data = core.output(codec), tag = tag, count = count, skip = 0,
+    flags = flags or 0,
+  }
+  return self.last
+end
+
+function Engine:cancel(ticket)
+  if not self.parcels[ticket] then return false end
+  self.parcels[ticket] = false
+  return true
+end
+
+function Engine:abandon(low, high)
+  for ticket = self.first, self.last do
+    local parcel = self.parcels[ticket]
+    if parcel and parcel.tag >= low and parcel.tag <= high then
+      self.parcels[ticket] = false
+    end
+  end
+  return {}
+end
+
+-- Runs one parcel, or what a worker does when none is left.
+function Engine:work()
+  while self.first <= self.last do
+    local parcel = self.parcels[self.first]
+    self.parcels[self.first] = nil
+    self.first = self.first + 1
+    if parcel then
+      self.link.parcel = parcel
+      self.worker:step(parcel.job)
+      return
+    end
+  end
+  if self.state == "stopping" then
+    self.worker:exit()
+    self:leave()
+  end
+end
+
+function Engine:next()
+  if #self.events == 0 and (self.state == "running" or self.state == "stopping") then
+    self:work()
+  end
+  local event = table.remove(self.events, 1)
+  self.event = event
+  if not event then return "timeout" end
+  if event[1] == "result" then
+    return "result", 0, event.tag, 0, event.count, true, event.elapsed
+  elseif event[1] == "message" then
+    return "message", 0, event.tag, event.kind
+  end
+  self.state = "absent"
+  return "exit", 0
+end
+
+function Engine:read(codec, base, lists, failures)
+  local event = self.event
+  return core.read_results(codec, event.data, event.count, base, lists, failures)
+end
+
+function Engine:values(codec)
+  return codec:decode(self.event.data)
+end
+
+function Engine:arguments(codec, index)
+  local parcel = self.event.parcel
+  return core.task_arguments(codec, parcel.data, parcel.skip + index)
+end
+
+function Engine:ending()
+  return { pid = core.getpid(), phase = "idle", exit_code = 0 }
+end
+
+function Engine:inspect()
+  return { completed = 0, phase = 2, started = 0, working = 0, waiting = 0 }
+end
+
+return Engine

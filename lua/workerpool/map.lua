@@ -1,0 +1,370 @@
+-- One call of the map family under way: feeds chunks to the crew, keeps as
+-- many in flight as keep the workers busy, and takes results back.
+--
+-- How results are kept differs: map writes them into lists at once, the
+-- iterators keep chunks until they are asked for. That part is a sink
+-- (sinks.lua); everything else is here.
+
+local core = require "workerpool.core"
+local errors = require "workerpool.errors"
+local progress = require "workerpool.progress"
+local sizer = require "workerpool.sizer"
+
+local ceil, max, min = math.ceil, math.max, math.min
+
+-- Chunks in flight for each worker: one that runs and one that waits, or as
+-- many as make this many seconds of work. A worker that runs dry has to be
+-- woken, which costs some 50 microseconds; see docs/architecture.md.
+local LEAST_DEPTH, MOST_DEPTH, DEPTH_SECONDS = 2, 128, 0.002
+-- Chunks sent and not yet handed to the caller, for each worker: how far an
+-- ordered iterator may run ahead of a slow task.
+local WINDOW = 64
+
+local Run = { __name = "workerpool.Run" }
+Run.__index = Run
+
+---@param pool table
+---@param crew table
+---@param plan table the call: title, f, source and checked options
+---@param sink table
+function Run.new(pool, crew, plan, sink)
+  local opts, source = plan.options, plan.source
+  local self = setmetatable({
+    pool = pool, crew = crew, source = source, opts = opts, sink = sink,
+    title = plan.title,
+    n_workers = max(pool.n_jobs, 1),
+    next_index = 1,    -- of the next task to be sent
+    in_flight = 0,     -- parcels sent whose results are not all here
+    active = 0,        -- tasks sent and not yet handed to the caller
+    completed = 0,     -- tasks whose results are here
+    open_chunks = 0,   -- results here, not yet handed to the caller
+    waiting = {},      -- tasks that are to be tried again
+    attempts = {},     -- by task, from the second on
+    failed = 0,        -- tasks that have failed for good
+    repeated = 0,      -- tasks that were completed, but are tried again
+    failures = {},
+  }, Run)
+  self.sizer = sizer.new {
+    chunk_size = opts.chunk_size, n_splits = opts.n_splits,
+    length = source.length, n_jobs = self.n_workers,
+  }
+  self.depth = LEAST_DEPTH * self.n_workers
+  self.flags = self:parcel_flags()
+  self.id = crew:enlist(self)
+  self.task_timeout = opts.task_timeout
+  self.began = core.now()
+  self.completed_before = crew.engine:completed()
+  self.bar = progress.open(opts.progress_bar, source.length, opts.progress_bar_options)
+  self.tick = opts.progress_bar and max(opts.progress_bar_options.mininterval, 0.02) or nil
+  self:show()
+  self.job = crew:announce(plan.f, opts.worker_lifespan)
+  return self
+end
+
+function Run:parcel_flags()
+  local flags = 0
+  if self.opts.on_error == "raise" and self.opts.retries == 0 then
+    flags = flags | core.FLAG_STOP
+  end
+  if self.crew.setup.seed then flags = flags | core.FLAG_SEEDED end
+  if self.opts.task_timeout then flags = flags | core.FLAG_TIMED end
+  return flags
+end
+
+-- ---- out ----------------------------------------------------------------------
+
+function Run:tag(index)
+  return self.id << core.TAG_BITS | index
+end
+
+-- Sends what the crew's writer holds.
+function Run:submit(index, count)
+  local crew = self.crew
+  local target = self.pool:target_of(self)
+  local ticket, message, status =
+    crew.engine:submit(self.job, crew.writer, self:tag(index), count, self.flags, target)
+  if not ticket then
+    error(("%s: cannot send a chunk: %s (%s)"):format(self.title, message, status), 0)
+  end
+  self.in_flight = self.in_flight + 1
+end
+
+-- Room for how many tasks more, 0 for none.
+function Run:room()
+  local most = self.opts.max_tasks_active
+  if self.in_flight >= self.depth or
+     self.open_chunks + self.in_flight >= WINDOW * self.n_workers then
+    return 0
+  end
+  return most and most - self.active or math.maxinteger
+end
+
+function Run:claim_indices(count)
+  local index = self.next_index
+  self.next_index = index + count
+  self.active = self.active + count
+  return index
+end
+
+function Run:send_range(want)
+  local value, step, count = self.source:take_range(want)
+  if count == 0 then return 0 end
+  core.write_range(self.crew.writer, value, step)
+  self:submit(self:claim_indices(count), count)
+  return count
+end
+
+-- An element that cannot travel fails as a task; those around it go out.
+function Run:send_list(list, first, count)
+  local done = 0
+  while done < count do
+    local written, err = core.write_tasks(self.crew.writer, list, first + done,
+      count - done, self.source.single)
+    if written > 0 then self:submit(self:claim_indices(written), written) end
+    done = done + written
+    if done < count then
+      self:fail_to_send(self:claim_indices(1), err)
+      done = done + 1
+    end
+  end
+end
+
+function Run:fail_to_send(index, err)
+  local failure = errors.new {
+    kind = "encode", message = errors.message_of(err), task_index = index,
+  }
+  self:settle_alone(index, failure)
+end
+
+-- Sends the next chunk; false when no task is left.
+function Run:send_chunk(room)
+  local source = self.source
+  local want = min(self.sizer:next(source:remaining()), room)
+  if source.kind == "range" then return self:send_range(want) > 0 end
+  local list, first, count = source:take(want)
+  self:send_list(list, first, count)
+  return count > 0
+end
+
+-- A task that is tried again goes alone.
+function Run:send_waiting()
+  local task = self.waiting[1]
+  if not task or task.due > core.now() then return false end
+  table.remove(self.waiting, 1)
+  core.write_tasks(self.crew.writer, { task.args }, 1, 1, false)
+  self:submit(task.index, 1)
+  return true
+end
+
+function Run:feed()
+  if self.waiting[1] then
+    while self:room() ~= 0 and self:send_waiting() do end
+  end
+  while not self.fed and not self.error do
+    local room = self:room()
+    if room <= 0 then return end
+    if self.source:exhausted() or not self:send_chunk(room) then self.fed = true end
+  end
+end
+
+-- ---- back ---------------------------------------------------------------------
+
+-- Short chunks mean that more of them must be on their way.
+function Run:adapt(count, elapsed)
+  self.sizer:observe(count, elapsed)
+  local depth = ceil(DEPTH_SECONDS / max(elapsed, 1e-6)) + 1
+  depth = max(LEAST_DEPTH, min(depth, MOST_DEPTH))
+  self.depth = depth * self.n_workers
+end
+
+-- A lazy sink counts a task as active until the caller has it.
+function Run:note_done(count)
+  self.completed = self.completed + count
+  if not self.sink.lazy then self.active = self.active - count end
+end
+
+--- A result event: `count` tasks from `index` on.
+function Run:result(engine, index, count, last, elapsed)
+  if count > 0 then
+    self:note_done(count)
+    local failed = self.sink:read(engine, self, index, count)
+    if failed > 0 then self:settle_failures(engine, index) end
+  end
+  if not last then return end
+  self.in_flight = self.in_flight - 1
+  self:adapt(max(count, 1), elapsed)
+end
+
+-- The failures that the sink has met in the event at hand.
+function Run:settle_failures(engine, base)
+  local failures = self.failures
+  self.failures = {}
+  for index, err in pairs(failures) do
+    err = errors.from(err, index)
+    err.attempt = self:attempt_of(index)
+    self:decide(index, err, function()
+      return table.pack(engine:arguments(self.crew.reader, index - base))
+    end)
+  end
+end
+
+function Run:settle_alone(index, err)
+  err.attempt = self:attempt_of(index)
+  self:note_done(1)
+  self:decide(index, err, nil)
+end
+
+function Run:attempt_of(index)
+  return (self.attempts[index] or 0) + 1
+end
+
+-- ---- failures -------------------------------------------------------------------
+
+local function delay_of(opts, attempt)
+  local delay = opts.retry_delay
+  if type(delay) == "function" then return delay(attempt) or 0 end
+  return delay
+end
+
+-- What becomes of a failed task: it is tried again, takes its place among
+-- the results as an error or a value, or ends the call.
+function Run:decide(index, err, arguments)
+  if arguments and err.attempt <= self.opts.retries then
+    return self:try_again(index, err, arguments)
+  end
+  local policy = self.opts.on_error
+  self.failed = self.failed + 1
+  if policy == "raise" then return self:fail(err) end
+  if policy == "collect" then return self.sink:place(self, index, err) end
+  local action, value = policy(err)
+  if action == "retry" and arguments then
+    self.failed = self.failed - 1
+    return self:try_again(index, err, arguments)
+  elseif action == "skip" then
+    return self.sink:place(self, index, value)
+  end
+  self:fail(err)
+end
+
+function Run:try_again(index, err, arguments)
+  local attempt = err.attempt
+  self.attempts[index] = attempt
+  self.repeated = self.repeated + 1
+  self:note_done(-1)
+  self.sink:withhold(self, index)
+  local waiting = self.waiting
+  waiting[#waiting + 1] = {
+    index = index, args = arguments(), due = core.now() + delay_of(self.opts, attempt),
+  }
+  table.sort(waiting, function(a, b) return a.due < b.due end)
+end
+
+-- The first error counts.
+function Run:fail(err)
+  self.error = self.error or err
+end
+
+--- A worker died with a parcel of ours. Only the task that ran is blamed;
+--- what had not begun goes to another worker.
+function Run:lost(engine, tag_index, first, count, ending, w)
+  local index = tag_index + first
+  if ending.innocent then
+    engine:again(first, count)
+    return
+  end
+  local args = table.pack(pcall(engine.arguments, engine, self.crew.reader, first))
+  local err = self.crew.crash_of(ending, w, {
+    task_index = index, attempt = self:attempt_of(index),
+    args = args[1] and errors.preview(table.pack(table.unpack(args, 2, args.n))) or nil,
+  })
+  self.in_flight = self.in_flight - 1
+  if count > 1 then
+    engine:again(first + 1, count - 1)
+    self.in_flight = self.in_flight + 1
+  end
+  self:note_done(1)
+  self:decide(index, err, function()
+    return table.pack(table.unpack(args, 2, args.n))
+  end)
+end
+
+function Run:limit_of() return self.task_timeout end
+
+function Run:message(index, ...)
+  local handle = self.opts.on_message
+  if handle then handle(index, ...) end
+end
+
+-- ---- the loop -------------------------------------------------------------------
+
+function Run:is_done()
+  return self.fed and self.in_flight == 0 and #self.waiting == 0
+end
+
+-- How long to wait for an event: until a task is due to be tried again, or
+-- the bar is to be drawn.
+function Run:patience()
+  local task = self.waiting[1]
+  local due = task and max(task.due - core.now(), 0)
+  return due and self.tick and min(due, self.tick) or due or self.tick
+end
+
+-- What workers have done counts, also where the caller has not looked at it
+-- yet; but never less than what the caller has seen, nor a task twice.
+function Run:done()
+  local total = self.source.length or self.next_index - 1
+  local worked = self.crew.engine:completed() - self.completed_before - self.repeated
+  return min(max(worked, self.completed), total)
+end
+
+function Run:show()
+  if not self.tick then return end
+  self.bar:update {
+    done = self:done(), total = self.source.length, failed = self.failed,
+    elapsed = core.now() - self.began,
+  }
+end
+
+function Run:close_bar(reason)
+  if not self.tick then return end
+  self.bar:update {
+    done = reason and self:done() or self.completed, total = self.source.length,
+    failed = self.failed, elapsed = core.now() - self.began,
+  }
+  self.bar:close(reason)
+end
+
+--- Sends what there is room for and waits for one event. False at the end.
+function Run:step()
+  self:feed()
+  if self.error then self:abandon(self.error) end
+  if self:is_done() then return false end
+  self.crew:pump(self:patience())
+  self:show()
+  if self.error then self:abandon(self.error) end
+  return true
+end
+
+--- A normal end.
+function Run:finish()
+  if self.over then return end
+  self.over = true
+  self:close_bar()
+  self.crew:delist(self.id)
+  self.crew.engine:retire(self.job)
+  return self.pool:after_run(self, true)
+end
+
+--- An end before its time: cancels and, when there is an error, raises it.
+function Run:abandon(err)
+  if not self.over then
+    self.over = true
+    self:close_bar(self.error and "error" or "left early")
+    self.crew:abandon(self.id)
+    self.crew.engine:retire(self.job)
+    self.pool:after_run(self, false)
+  end
+  if err then error(err, 0) end
+end
+
+return Run

@@ -1,0 +1,439 @@
+-- The WorkerPool class: options, the map family, and the life of the crew
+-- that does the work. How a call runs is in map.lua.
+
+local Crew = require "workerpool.crew"
+local Run = require "workerpool.map"
+local async = require "workerpool.async"
+local core = require "workerpool.core"
+local cpus = require "workerpool.cpus"
+local errors = require "workerpool.errors"
+local iterate = require "workerpool.iterate"
+local names = require "workerpool.names"
+local options = require "workerpool.options"
+local sinks = require "workerpool.sinks"
+local sources = require "workerpool.source"
+local progress = require "workerpool.progress"
+local worker = require "workerpool.worker"
+
+progress.system.is_tty = core.is_tty
+progress.system.columns = core.columns
+progress.system.now = core.now
+
+local max, min, unpack = math.max, math.min, table.unpack
+
+---@class workerpool.WorkerPool
+local WorkerPool = { __name = "workerpool.WorkerPool" }
+WorkerPool.__index = WorkerPool
+
+-- ---- making one -----------------------------------------------------------------
+
+local function default_jobs(level)
+  local n, message = options.jobs_from_environment(os.getenv("WORKERPOOL_JOBS"))
+  if message then error(message, level + 1) end
+  return n or cpus.count()
+end
+
+local function allowed_cpus()
+  local allowed = {}
+  for _, cpu in ipairs(core.affinity()) do allowed[cpu] = true end
+  return allowed
+end
+
+-- `level` as in error(), where 1 is the line that calls options.check.
+local function new(opts, level)
+  local checked = options.check("constructor", opts, level)
+  local n_jobs = checked.n_jobs or default_jobs(level)
+  return setmetatable({
+    opts = checked,
+    n_jobs = n_jobs,
+    cpu_sets = options.check_cpu_ids(checked.cpu_ids, n_jobs, allowed_cpus(), level),
+    owner = core.getpid(),
+    exit_results = {},
+  }, WorkerPool)
+end
+
+--- Makes a pool. Workers start at the first call that needs them.
+---@param opts? table see docs/options.md
+---@return workerpool.WorkerPool
+function WorkerPool.new(opts)
+  return new(opts, 2)
+end
+
+setmetatable(WorkerPool, { __call = function(_, opts) return new(opts, 2) end })
+
+-- A worker has copies of its host's pools; they are of no use there.
+local function check_owner(self, level)
+  if self.owner ~= core.getpid() then
+    error("this pool belongs to the process that made it; a task cannot use it "
+      .. "(make a pool of its own, in a pool with daemon = false)", level + 1)
+  end
+end
+
+-- ---- setters ----------------------------------------------------------------------
+
+local function setter(name, default)
+  return function(self, value)
+    if value == nil then value = default end
+    local checked = options.check("constructor", { [name] = value }, 2, "set_" .. name)
+    self.opts[name] = checked[name]
+  end
+end
+
+--- Hands the worker's id to every function, from the next call on.
+WorkerPool.pass_on_worker_id = setter("pass_worker_id", true)
+WorkerPool.set_use_worker_state = setter("use_worker_state", true)
+WorkerPool.set_keep_alive = setter("keep_alive", true)
+WorkerPool.set_order_tasks = setter("order_tasks", true)
+
+--- Hands a value to every task, from the next call on; nil: none.
+function WorkerPool:set_shared_objects(value)
+  self.opts.shared_objects = value
+end
+
+-- ---- the crew -----------------------------------------------------------------------
+
+local function refuse_daemons(level)
+  local current = worker.current()
+  if current and current.setup.daemon then
+    error("a worker of a daemon pool may not start workers of its own "
+      .. "(make the outer pool with daemon = false)", level + 1)
+  end
+end
+
+-- Everything that a worker needs from its start is found again in its copy
+-- of our memory, by reference.
+local function make_setup(self, f, call)
+  local opts, known = self.opts, names.new()
+  for _, value in ipairs { f, call.worker_init or false, call.worker_exit or false } do
+    if value then known:remember(value) end
+  end
+  return {
+    names = known,
+    pass_worker_id = opts.pass_worker_id,
+    has_shared = opts.shared_objects ~= nil,
+    shared_objects = opts.shared_objects,
+    use_worker_state = opts.use_worker_state,
+    init = call.worker_init, exit = call.worker_exit,
+    init_timeout = call.worker_init_timeout, exit_timeout = call.worker_exit_timeout,
+    seed = opts.seed, daemon = opts.daemon, cpu_sets = self.cpu_sets,
+  }
+end
+
+-- Whether live workers can serve a call with the options of now. A worker's
+-- init and exit are a pair for its whole life, so others mean other workers.
+local function fits(setup, opts, call)
+  return (call.worker_init == nil or call.worker_init == setup.init)
+    and (call.worker_exit == nil or call.worker_exit == setup.exit)
+    and setup.pass_worker_id == opts.pass_worker_id
+    and rawequal(setup.shared_objects, opts.shared_objects)
+    and setup.use_worker_state == opts.use_worker_state
+    and setup.seed == opts.seed
+end
+
+function WorkerPool:crew_for(f, call, level)
+  local crew = self.crew
+  if crew and not self:has_pending()
+     and (call.restart_workers or not fits(crew.setup, self.opts, call)) then
+    self:dismiss()
+    crew = nil
+  end
+  if not crew then
+    if self.n_jobs > 0 then refuse_daemons(level + 1) end
+    self.exit_results = {}
+    crew = Crew.new(self.n_jobs, make_setup(self, f, call))
+    crew.exit_results = self.exit_results
+    self.crew = crew
+  end
+  return crew
+end
+
+-- The crew leaves in good order; returns the error of an exit function.
+function WorkerPool:dismiss()
+  local crew = self.crew
+  if not crew then return nil end
+  local err = crew:stop_all()
+  crew:close()
+  self.crew, self.queue = nil, nil
+  return err
+end
+
+function WorkerPool:disband()
+  local crew = self.crew
+  if not crew then return end
+  local queue = self.queue
+  self.crew, self.queue = nil, nil
+  crew:kill_all()
+  crew:close()
+  if queue then
+    queue:fail(errors.new { kind = "cancelled", message = "the pool was terminated" })
+  end
+end
+
+-- Are there apply tasks that are not over?
+function WorkerPool:has_pending()
+  return self.queue ~= nil and self.queue.pending > 0
+end
+
+-- The worker that is to get the next chunk, or nil for any.
+function WorkerPool:target_of(run)
+  if not self.opts.order_tasks or self.n_jobs == 0 then return nil end
+  run.chunks_sent = (run.chunks_sent or -1) + 1
+  return run.chunks_sent % self.n_jobs
+end
+
+-- Called by a run at its end, once.
+function WorkerPool:after_run(run, normal)
+  if self.run == run then self.run = nil end
+  if self.opts.keep_alive then return nil end
+  if normal then return self:dismiss() end
+  if not self:has_pending() then self:disband() end
+  return nil
+end
+
+-- ---- the map family -------------------------------------------------------------------
+
+local function check_function(f, title, level)
+  if type(f) == "function" then return end
+  local mt = getmetatable(f)
+  if type(mt) == "table" and mt.__call then return end
+  error(("%s: wanted a function, got %s"):format(title,
+    f == nil and "nil" or "a " .. type(f)), level + 1)
+end
+
+-- A lazy call that was dropped without its loop ending may be garbage that
+-- has not been collected yet.
+local function refuse_overlap(self, title, level)
+  if self.run then collectgarbage() end
+  if self.run then
+    error(("%s: this pool is running %s; wait for it to end, or use another pool")
+      :format(title, self.run.title), level + 1)
+  end
+end
+
+-- No more workers than there can be chunks.
+local function crew_size(self, source, call)
+  local chunks = source.length
+  if chunks and call.chunk_size then chunks = math.ceil(chunks / call.chunk_size) end
+  if chunks and call.n_splits then chunks = min(chunks, call.n_splits) end
+  return chunks and max(1, min(self.n_jobs, chunks)) or self.n_jobs
+end
+
+-- A call that has been checked but has not begun.
+local function prepare(self, title, f, tasks, opts, level)
+  check_owner(self, level)
+  check_function(f, title, level)
+  local call = options.check("map", opts, level, title)
+  local source = sources.new(tasks, call.iterable_len, level, title)
+  if call.n_splits and not source.length and not call.chunk_size then
+    error(title .. ": n_splits needs a length: give iterable_len, or chunk_size", level)
+  end
+  return { title = title, f = f, options = call, source = source }
+end
+
+local function begin(self, plan, sink, level)
+  check_owner(self, level)
+  refuse_overlap(self, plan.title, level)
+  local crew = self:crew_for(plan.f, plan.options, level)
+  local run = Run.new(self, crew, plan, sink)
+  self.run = run
+  crew:ensure(crew_size(self, plan.source, plan.options))
+  return run
+end
+
+-- Ends a run that is left by an error, the caller's or its own.
+local Guard = { __name = "workerpool.guard" }
+Guard.__close = function(guard) guard.run:abandon() end
+
+local function collect(self, title, f, tasks, opts, sink)
+  local plan = prepare(self, title, f, tasks, opts, 3)
+  local run = begin(self, plan, sink, 3)
+  local _ <close> = setmetatable({ run = run }, Guard)
+  while run:step() do end
+  local err = run:finish()
+  if err then
+    err.results = table.pack(sink:results(run.next_index - 1))
+    error(err, 0)
+  end
+  return sink:results(run.next_index - 1)
+end
+
+--- Calls f with every task; returns a list for each value that f returns, in
+--- the order of the tasks. Lists have a field n, and nils keep their place.
+---@param f function
+---@param tasks table|function a list, a range, or an iterator
+---@param opts? table see docs/options.md
+---@return table results
+---@return table ...
+function WorkerPool:map(f, tasks, opts)
+  return collect(self, "map", f, tasks, opts, sinks.Lists.new())
+end
+
+--- As map, with the results in the order in which tasks were completed.
+---@param f function
+---@param tasks table|function
+---@param opts? table
+---@return table results
+---@return table ...
+function WorkerPool:map_unordered(f, tasks, opts)
+  return collect(self, "map_unordered", f, tasks, opts, sinks.Pile.new())
+end
+
+-- Mistakes are told at once, work begins with the loop.
+local function lazy(self, title, f, tasks, opts, in_order)
+  local plan = prepare(self, title, f, tasks, opts, 3)
+  return iterate.loop(function()
+    return begin(self, plan, sinks.Chunks.new(in_order), 4)
+  end)
+end
+
+--- As map, lazily: `for task_index, results... in pool:imap(f, tasks)`. Tasks
+--- are pulled as results are consumed; leaving the loop cancels the rest.
+---@param f function
+---@param tasks table|function
+---@param opts? table
+function WorkerPool:imap(f, tasks, opts)
+  return lazy(self, "imap", f, tasks, opts, true)
+end
+
+--- As imap, in the order in which tasks are completed.
+---@param f function
+---@param tasks table|function
+---@param opts? table
+function WorkerPool:imap_unordered(f, tasks, opts)
+  return lazy(self, "imap_unordered", f, tasks, opts, false)
+end
+
+-- ---- the apply family -------------------------------------------------------------------
+
+local function apply_async(self, title, f, args, opts, level)
+  check_owner(self, level)
+  check_function(f, title, level)
+  local call = options.check("apply", opts, level, title)
+  local crew = self:crew_for(f, call, level)
+  if not self.queue then
+    self.queue = async.Queue.new(self, crew)
+    self.queue.last_id = self.last_task_id
+    crew:ensure(self.n_jobs)
+  end
+  local result = self.queue:apply(f, args, call)
+  self.last_task_id = result:task_id()
+  return result
+end
+
+--- Calls f with the list of arguments in a worker, and does not wait.
+---@param f function
+---@param args? any a list of arguments (n is honoured), or one argument
+---@param opts? table callback, error_callback, retries, timeouts …
+---@return workerpool.AsyncResult
+function WorkerPool:apply_async(f, args, opts)
+  local result = apply_async(self, "apply_async", f, args, opts, 3)
+  return result
+end
+
+--- Calls f with the list of arguments in a worker, waits, and returns what f
+--- returned.
+---@param f function
+---@param args? any
+---@param opts? table
+---@return any ...
+function WorkerPool:apply(f, args, opts)
+  local result = apply_async(self, "apply", f, args, opts, 3)
+  return result:get()
+end
+
+--- Handles what has come in, for at most `seconds` (0).
+---@param seconds? number
+---@return integer results handled
+function WorkerPool:poll(seconds)
+  check_owner(self, 2)
+  return self.queue and self.queue:poll(seconds) or 0
+end
+
+--- A descriptor that is readable when poll has work, for event loops; nil
+--- when no worker has been started.
+---@return integer?
+function WorkerPool:fileno()
+  check_owner(self, 2)
+  return self.crew and self.crew.engine:fileno()
+end
+
+--- Waits until one of several results is over, and returns that one; nil
+--- when time is up.
+---@param list workerpool.AsyncResult[]
+---@param timeout? number seconds
+---@return workerpool.AsyncResult?
+function WorkerPool:wait_any(list, timeout)
+  check_owner(self, 2)
+  local found
+  local function any()
+    for _, result in ipairs(list) do
+      if result:ready() then
+        found = result
+        return true
+      end
+    end
+    return #list == 0
+  end
+  if not self.queue then
+    any()
+  else
+    self.queue:wait(any, timeout)
+  end
+  return found
+end
+
+-- ---- endings ---------------------------------------------------------------------------
+
+--- Finishes what was submitted, runs worker_exit, and ends the workers.
+function WorkerPool:stop_and_join()
+  if self.owner ~= core.getpid() then return end
+  if self.run then self.run:abandon() end
+  local err = self:dismiss()
+  if err then error(err, 0) end
+end
+WorkerPool.join = WorkerPool.stop_and_join
+
+--- Ends the workers at once, busy or not.
+function WorkerPool:terminate()
+  if self.owner ~= core.getpid() then return end
+  if self.run then self.run:abandon() end
+  self:disband()
+end
+
+--- What worker_exit returned in each worker that has ended since the last
+--- map began, in the order of their ending.
+---@return table
+function WorkerPool:get_exit_results()
+  return self.exit_results
+end
+
+function WorkerPool:__close(err)
+  if err ~= nil then return self:terminate() end
+  return self:stop_and_join()
+end
+
+function WorkerPool:__gc()
+  self:terminate()
+end
+
+function WorkerPool:__tostring()
+  return ("workerpool.WorkerPool (%d jobs%s)"):format(self.n_jobs,
+    self.run and ", running " .. self.run.title or "")
+end
+
+--- Makes a pool, calls fn(pool), closes the pool whatever happens, and
+--- returns what fn returned.
+---@param opts? table
+---@param fn fun(pool: workerpool.WorkerPool): ...
+local function with(opts, fn)
+  if type(fn) ~= "function" then
+    error("with: wanted a function, got " .. type(fn), 2)
+  end
+  local pool <close> = new(opts, 3)
+  local results = table.pack(fn(pool))
+  return unpack(results, 1, results.n)
+end
+
+names.register_class("workerpool.TaskError", errors.TaskError)
+
+return { WorkerPool = WorkerPool, with = with }

@@ -1,0 +1,168 @@
+-- Where a map call's results go. Three ways to keep them, one interface:
+--
+--   read(engine, run, index, count) takes the results of an event; returns
+--     the number of failures, which it leaves in run.failures by index
+--   place(run, index, value) puts a value where a failed task's result
+--     would have been
+--   withhold(run, index) forgets a failed task, which comes again
+--   lazy: a task counts as active until the caller has been handed it
+
+local order = require "workerpool.order"
+
+local unpack = table.unpack
+
+-- ---- map: lists, each result at its task's number -----------------------------
+
+local Lists = {}
+Lists.__index = Lists
+
+function Lists.new()
+  return setmetatable({ lists = { {} } }, Lists)
+end
+
+function Lists:read(engine, run, index)
+  return engine:read(run.crew.reader, index, self.lists, run.failures)
+end
+
+function Lists:place(_, index, value)
+  self.lists[1][index] = value
+end
+
+function Lists.withhold() end
+
+function Lists:results(n)
+  for _, list in ipairs(self.lists) do list.n = n end
+  return unpack(self.lists)
+end
+
+-- ---- map_unordered: lists, each result where it comes --------------------------
+
+local Pile = {}
+Pile.__index = Pile
+
+function Pile.new()
+  return setmetatable({ lists = { {} }, n = 0, holes = {} }, Pile)
+end
+
+-- Failed tasks leave holes for now; place and withhold know them by index.
+function Pile:read(engine, run, index, count)
+  local base = self.n + 1
+  self.n = self.n + count
+  local found = {}
+  local failed = engine:read(run.crew.reader, base, self.lists, found)
+  if failed > 0 then
+    for position, err in pairs(found) do
+      local task = index + position - base
+      self.holes[task] = position
+      run.failures[task] = err
+    end
+  end
+  return failed
+end
+
+function Pile:place(_, index, value)
+  local position = self.holes[index]
+  self.holes[index] = nil
+  if not position then
+    self.n = self.n + 1
+    position = self.n
+  end
+  self.lists[1][position] = value
+end
+
+-- The last result moves into the hole.
+function Pile:withhold(_, index)
+  local position, last = self.holes[index], self.n
+  if not position then return end
+  self.holes[index] = nil
+  self.n = last - 1
+  for _, list in ipairs(self.lists) do
+    list[position], list[last] = list[last], nil
+  end
+  for task, at in pairs(self.holes) do
+    if at == last then self.holes[task] = position end
+  end
+end
+
+function Pile:results()
+  for _, list in ipairs(self.lists) do list.n = self.n end
+  return unpack(self.lists)
+end
+
+-- ---- iterators: chunks, kept until they are asked for ---------------------------
+
+local Chunks = { lazy = true }
+Chunks.__index = Chunks
+
+-- In completion order a queue will do.
+local Queue = {}
+Queue.__index = Queue
+function Queue.new() return setmetatable({ first = 1, last = 0 }, Queue) end
+function Queue:put(_, _, item)
+  self.last = self.last + 1
+  self[self.last] = item
+end
+function Queue:pop()
+  local item = self[self.first]
+  if item == nil then return nil end
+  self[self.first] = nil
+  self.first = self.first + 1
+  return item
+end
+
+function Chunks.new(in_order)
+  return setmetatable({ buffer = in_order and order.new() or Queue.new() }, Chunks)
+end
+
+function Chunks:keep(run, first, count, lists)
+  run.open_chunks = run.open_chunks + 1
+  self.buffer:put(first, count, { first = first, count = count, lists = lists })
+end
+
+-- A chunk with failures is taken apart, for its parts may come at different
+-- times.
+function Chunks:read(engine, run, index, count)
+  local lists = { {} }
+  local failed = engine:read(run.crew.reader, 1, lists, self)
+  if failed == 0 then
+    self:keep(run, index, count, lists)
+    return 0
+  end
+  local first = 1
+  for position = 1, count do
+    local err = self[position]
+    if err ~= nil then
+      self[position] = nil
+      run.failures[index + position - 1] = err
+      self:keep_part(run, index, lists, first, position - 1)
+      first = position + 1
+    end
+  end
+  self:keep_part(run, index, lists, first, count)
+  return failed
+end
+
+function Chunks:keep_part(run, index, lists, first, last)
+  if first > last then return end
+  local part, counts = {}, lists.counts
+  for k, list in ipairs(lists) do
+    part[k] = table.move(list, first, last, 1, {})
+  end
+  if counts then part.counts = table.move(counts, first, last, 1, {}) end
+  self:keep(run, index + first - 1, last - first + 1, part)
+end
+
+function Chunks:place(run, index, value)
+  self:keep(run, index, 1, { { value } })
+end
+
+function Chunks.withhold() end
+
+-- The next chunk that may be handed out.
+function Chunks:pop(run)
+  local chunk = self.buffer:pop()
+  if chunk then run.open_chunks = run.open_chunks - 1 end
+  return chunk
+end
+
+return { Lists = Lists, Pile = Pile, Chunks = Chunks }

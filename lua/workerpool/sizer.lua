@@ -1,0 +1,126 @@
+-- How many tasks the next chunk should have.
+--
+-- Fixed: when chunk_size or n_splits is given. Sizes may be fractional; the
+-- k-th chunk ends at the k-th multiple, rounded up, so 2.5 gives 3, 2, 3, 2.
+--
+-- Adaptive: else. A chunk should cost about TARGET seconds of work: enough
+-- that the fixed cost of a message (some 50 microseconds) disappears, little
+-- enough that a change in the tasks is noticed soon. Nothing is known at
+-- first, so it starts at one task and grows only as far as chunks that have
+-- been *seen* allow. Near a known end each worker gets at most half of its
+-- share of the rest, so that a slow last chunk holds up nobody.
+
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+
+local TARGET = 0.004 -- seconds of work in one chunk
+local MOST = 65536 -- tasks in one chunk, when adaptive
+local FORGET = 0.5 -- how fast slower times are forgotten once tasks are faster
+local SMALL = 64 -- chunks below this say little, so growth is careful
+local CAREFUL, QUICK = 4, 16 -- growth over the largest chunk seen lately
+
+-- Fixed sizes ---------------------------------------------------------------------
+
+---@class workerpool.Sizer
+local Fixed = { __name = "workerpool.sizer.fixed" }
+Fixed.__index = Fixed
+
+-- Rounding errors must not add a task to a chunk that ends on a whole number.
+local SLACK = 1e-9
+
+-- A size such as 1e300 stands for "all in one".
+local function whole(x)
+  return x < 2 ^ 53 and ceil(x - SLACK) or math.maxinteger
+end
+
+-- The end of the k-th chunk, counted in tasks.
+function Fixed:_end_of(k)
+  if self._length then
+    local share, rest = self._length // self._splits, self._length % self._splits
+    return k * share + (k * rest + self._splits - 1) // self._splits
+  end
+  return whole(k * self._size)
+end
+
+function Fixed:next(remaining, _in_flight)
+  local from = self._end
+  if from == math.maxinteger then return max(1, remaining or from) end
+  self._k = self._k + 1
+  self._end = self:_end_of(self._k)
+  local n = self._end - from
+  if remaining and n > remaining then n = remaining end
+  return max(1, n)
+end
+
+-- Nothing is learned: the caller has decided.
+function Fixed.observe() end
+
+local function fixed(size, splits, length)
+  if not size then splits = max(1, min(splits, length)) end
+  return setmetatable({
+    _size = size, _splits = splits, _length = not size and length or nil,
+    _k = 0, _end = 0,
+  }, Fixed)
+end
+
+-- Adaptive sizes --------------------------------------------------------------------
+
+---@class workerpool.Sizer
+local Adaptive = { __name = "workerpool.sizer.adaptive" }
+Adaptive.__index = Adaptive
+
+--- The size of the next chunk. `remaining` is the number of tasks not yet
+--- handed out, nil when unknown; `in_flight` those handed out and not yet
+--- back, which no policy here needs so far.
+---@param remaining? integer
+---@param _in_flight? integer
+---@return integer at least 1
+function Adaptive:next(remaining, _in_flight)
+  local n = self._size
+  if remaining then
+    n = min(n, (remaining - 1) // self._halves + 1)
+  end
+  return max(1, n)
+end
+
+-- Slower times count at once, faster ones only by and by: a chunk that is
+-- too large holds up the whole run, one that is too small costs microseconds.
+local function smoothed(old, new)
+  if not old or new >= old then return new end
+  return old + FORGET * (new - old)
+end
+
+--- Tells how long the tasks of one chunk ran, all together.
+---@param count integer
+---@param elapsed number seconds
+function Adaptive:observe(count, elapsed)
+  if count < 1 or elapsed ~= elapsed then return end
+  self._task_time = smoothed(self._task_time, max(elapsed, 0) / count)
+  self._seen = max(self._seen, count)
+  local growth = self._seen < SMALL and CAREFUL or QUICK
+  local wanted = self._task_time > 0 and TARGET / self._task_time or MOST
+  self._size = max(1, floor(min(wanted, self._seen * growth, MOST)))
+  -- After a shrink the old large chunks prove nothing about the new tasks.
+  if self._size < self._seen then self._seen = self._size end
+end
+
+local function adaptive(n_jobs)
+  return setmetatable({
+    _size = 1, _seen = 1, _task_time = nil, _halves = 2 * max(1, n_jobs or 1),
+  }, Adaptive)
+end
+
+--- The policy for one call. chunk_size wins over n_splits, which needs a
+--- length (else this raises, at `level` as in error()).
+---@param opts table chunk_size, n_splits, length, n_jobs; level and title for the message
+---@return workerpool.Sizer
+local function new(opts)
+  if opts.chunk_size then return fixed(opts.chunk_size) end
+  if not opts.n_splits then return adaptive(opts.n_jobs) end
+  if not opts.length then
+    error((opts.title or "map") .. ": n_splits needs a length: give iterable_len, or chunk_size",
+      (opts.level or 1) + 1)
+  end
+  return fixed(nil, opts.n_splits, opts.length)
+end
+
+return { new = new, TARGET = TARGET, MOST = MOST }

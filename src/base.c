@@ -1,0 +1,90 @@
+/*
+** Base: see base.h.
+*/
+#include "base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void *default_alloc(void *ud, void *block, size_t old_size,
+                           size_t new_size) {
+  (void)ud;
+  (void)old_size;
+  if (new_size == 0) {
+    free(block);
+    return NULL;
+  }
+  return realloc(block, new_size);
+}
+
+static wp_alloc_fn alloc_fn = default_alloc;
+static void *alloc_ud;
+
+void wp_set_allocator(wp_alloc_fn fn, void *ud) {
+  alloc_fn = fn ? fn : default_alloc;
+  alloc_ud = ud;
+}
+
+void *wp_realloc(void *block, size_t old_size, size_t new_size) {
+  return alloc_fn(alloc_ud, block, old_size, new_size);
+}
+
+void *wp_calloc(size_t size) {
+  void *block = wp_realloc(NULL, 0, size);
+  if (block) memset(block, 0, size);
+  return block;
+}
+
+void wp_free(void *block, size_t size) {
+  if (block) wp_realloc(block, size, 0);
+}
+
+static size_t grown(size_t cap, size_t want) {
+  size_t next = cap < 256 ? 256 : cap;
+  while (next < want) next += next / 2;
+  return next;
+}
+
+int wp_bytes_reserve(wp_bytes *b, size_t extra) {
+  if (b->cap - b->len >= extra) return WP_OK;
+  if (extra > WP_LIMIT_MESSAGE - b->len) return WP_ETOOBIG;
+  size_t cap = grown(b->cap, b->len + extra);
+  void *data = wp_realloc(b->data, b->cap, cap);
+  if (!data) return -ENOMEM;
+  b->data = data;
+  b->cap = cap;
+  return WP_OK;
+}
+
+int wp_bytes_append(wp_bytes *b, const void *data, size_t len) {
+  int status = wp_bytes_reserve(b, len);
+  if (status < 0) return status;
+  if (len) memcpy(b->data + b->len, data, len);
+  b->len += len;
+  return WP_OK;
+}
+
+void wp_bytes_free(wp_bytes *b) {
+  wp_free(b->data, b->cap);
+  *b = (wp_bytes){0};
+}
+
+uint64_t wp_now_ns(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+const char *wp_status_text(int status) {
+  switch (status) {
+    case WP_OK: return "success";
+    case WP_EFULL: return "the pool has no free slot";
+    case WP_ETOOBIG: return "over a limit of the engine";
+    case WP_ECORRUPT: return "corrupt bytes";
+    case WP_ECLOSED: return "the pool is closed";
+    case WP_EINVAL: return "invalid argument";
+    default: return status < 0 ? strerror(-status) : "success";
+  }
+}

@@ -1,0 +1,64 @@
+/*
+** Base: what every room stands on. Status codes and their names, every
+** limit of the engine, a growing byte buffer, the clock, and the only calls
+** to the allocator. It includes nothing of ours.
+*/
+#ifndef WP_BASE_H
+#define WP_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WP_API __attribute__((visibility("default")))
+
+/* Limits, all of them. A limit that a user can meet is in the manual. */
+#define WP_LIMIT_WORKERS 1024     /* workers of one pool */
+#define WP_LIMIT_PARCELS 16384    /* parcels of one pool under way */
+#define WP_LIMIT_QUEUE 16384      /* entries of one queue, a power of two */
+#define WP_LIMIT_DEPTH 4000       /* nesting of one value */
+#define WP_LIMIT_MESSAGE ((size_t)1 << 36) /* bytes of one message: 64 GiB */
+#define WP_LIMIT_ARENA ((size_t)1 << 38)   /* address space for payloads */
+#define WP_RING_BYTES ((size_t)1 << 20)    /* results of one worker under way */
+
+/*
+** Status: 0 or a positive figure is success, -errno is the kernel's word,
+** and the codes below are ours, kept clear of any errno.
+*/
+enum {
+  WP_OK = 0,
+  WP_EFULL = -1001,    /* no slot or no room now; take a result, try again */
+  WP_ETOOBIG = -1002,  /* over one of the limits above */
+  WP_ECORRUPT = -1003, /* bytes that no peer of ours would write */
+  WP_ECLOSED = -1004,  /* the pool is stopping or the other side is gone */
+  WP_EINVAL = -1005    /* an argument outside its documented range */
+};
+
+/* A sentence for a status; never NULL, static storage. */
+WP_API const char *wp_status_text(int status);
+
+/* Memory. Every allocation of the engine comes through here, so that a host
+** can supply its own and a test can make the n-th one fail. The function
+** has realloc's manners: new_size 0 frees and returns NULL. */
+typedef void *(*wp_alloc_fn)(void *ud, void *block, size_t old_size,
+                             size_t new_size);
+WP_API void wp_set_allocator(wp_alloc_fn fn, void *ud);
+void *wp_realloc(void *block, size_t old_size, size_t new_size);
+void *wp_calloc(size_t size);
+void wp_free(void *block, size_t size);
+
+/* A growing byte buffer. All zero is a valid empty one. */
+typedef struct wp_bytes {
+  unsigned char *data;
+  size_t len;
+  size_t cap;
+} wp_bytes;
+
+/* Makes room for `extra` more bytes: 0, -ENOMEM or WP_ETOOBIG. */
+int wp_bytes_reserve(wp_bytes *b, size_t extra);
+int wp_bytes_append(wp_bytes *b, const void *data, size_t len);
+void wp_bytes_free(wp_bytes *b);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t wp_now_ns(void);
+
+#endif

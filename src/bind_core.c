@@ -1,0 +1,37 @@
+/*
+** Bind, core: the table that `require "workerpool.core"` returns.
+*/
+#include "bind.h"
+#include "codec.h"
+
+#include <lauxlib.h>
+
+int wp_push_failure(lua_State *L, int status) {
+  lua_pushnil(L);
+  lua_pushstring(L, wp_status_text(status));
+  lua_pushinteger(L, status);
+  return 3;
+}
+
+static void add_limits(lua_State *L) {
+  lua_newtable(L);
+  lua_pushinteger(L, WP_LIMIT_WORKERS);
+  lua_setfield(L, -2, "workers");
+  lua_pushinteger(L, WP_LIMIT_PARCELS);
+  lua_setfield(L, -2, "parcels");
+  lua_pushinteger(L, WP_LIMIT_DEPTH);
+  lua_setfield(L, -2, "depth");
+  lua_setfield(L, -2, "limits");
+}
+
+int luaopen_workerpool_core(lua_State *L) {
+  luaL_checkversion(L);
+  lua_newtable(L);
+  wp_bind_codec(L);
+  wp_bind_task(L);
+  wp_bind_engine(L);
+  wp_bind_worker(L);
+  wp_bind_system(L);
+  add_limits(L);
+  return 1;
+}

@@ -1,0 +1,385 @@
+/*
+** Bind, engine: a pool's host side as Lua sees it. All methods that can fail
+** for the world's reasons give nil, message, status.
+**
+**   core.engine(n_workers, main) -> engine; main(link) is a worker's life
+**   engine:start(w) -> true            engine:announce(bytes) -> job
+**   engine:retire(job)
+**   engine:submit(job, codec, tag, count, flags, target) -> ticket
+**   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
+**     kinds: "result", "message", "exit", "timeout", "interrupted"
+**   engine:read(codec, base, lists, failures) -> n   of a result event
+**   engine:values(codec) -> values…                  of a message event
+**   engine:ending() -> table                         of an exit event
+**   engine:arguments(codec, index) -> arguments…     of the event's parcel
+**   engine:again(first, count, target) -> ticket     likewise
+*/
+#include "bind.h"
+#include "task.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <unistd.h>
+
+typedef struct engine {
+  wp_pool *pool;
+  lua_State *L; /* the state that forks; a worker goes on in its copy */
+  pid_t owner;
+  wp_event event;
+} engine;
+
+static engine *check_engine(lua_State *L) {
+  engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+  if (!e->pool) luaL_error(L, "the pool is closed");
+  if (e->owner != getpid())
+    luaL_error(L, "this pool belongs to process %d and cannot be used in "
+                  "process %d", (int)e->owner, (int)getpid());
+  return e;
+}
+
+static unsigned check_worker(lua_State *L, const engine *e, int index) {
+  lua_Integer w = luaL_checkinteger(L, index);
+  (void)e;
+  luaL_argcheck(L, w >= 0 && w < WP_LIMIT_WORKERS, index, "no such worker");
+  return (unsigned)w;
+}
+
+static int pushed(lua_State *L, int status) {
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ---- life ------------------------------------------------------------------- */
+
+/* In the child. The main function sits in the engine's user value. */
+static int live(wp_worker *worker, void *ud) {
+  engine *e = ud;
+  lua_State *L = e->L;
+  lua_settop(L, 0);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, e);
+  wp_push_link(L, worker);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    return lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : 0;
+  const char *message = lua_tostring(L, -1);
+  lua_writestringerror("workerpool: worker failed: %s\n",
+                       message ? message : "(no message)");
+  return 70;
+}
+
+static int engine_gc(lua_State *L) {
+  engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+  wp_pool *pool = e->pool;
+  e->pool = NULL;
+  if (pool) wp_close(pool);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, e);
+  return 0;
+}
+
+static int new_engine(lua_State *L) {
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  luaL_argcheck(L, n >= 1 && n <= WP_LIMIT_WORKERS, 1, "out of range");
+  engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
+  *e = (engine){.owner = getpid()};
+  luaL_setmetatable(L, WP_ENGINE_NAME);
+  wp_config config;
+  wp_config_init(&config);
+  config.n_workers = (unsigned)n;
+  config.worker_main = live;
+  config.ud = e;
+  int status = wp_open(&config, &e->pool);
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, e);
+  return 1;
+}
+
+static int engine_start(lua_State *L) {
+  engine *e = check_engine(L);
+  unsigned w = check_worker(L, e, 2);
+  e->L = L;
+  return pushed(L, wp_start(e->pool, w));
+}
+
+static int engine_stop(lua_State *L) {
+  engine *e = check_engine(L);
+  return pushed(L, wp_stop(e->pool, check_worker(L, e, 2)));
+}
+
+static int engine_kill(lua_State *L) {
+  engine *e = check_engine(L);
+  return pushed(L, wp_kill(e->pool, check_worker(L, e, 2)));
+}
+
+static int engine_running(lua_State *L) {
+  engine *e = check_engine(L);
+  lua_pushboolean(L, wp_running(e->pool, check_worker(L, e, 2)));
+  return 1;
+}
+
+static int engine_pid(lua_State *L) {
+  engine *e = check_engine(L);
+  lua_pushinteger(L, wp_worker_pid(e->pool, check_worker(L, e, 2)));
+  return 1;
+}
+
+static int engine_fileno(lua_State *L) {
+  lua_pushinteger(L, wp_descriptor(check_engine(L)->pool));
+  return 1;
+}
+
+static int engine_pending(lua_State *L) {
+  lua_pushinteger(L, wp_pending(check_engine(L)->pool));
+  return 1;
+}
+
+/* -> tag of the task that runs, or nothing */
+static int engine_holding(lua_State *L) {
+  engine *e = check_engine(L);
+  uint64_t tag;
+  uint32_t index;
+  if (!wp_holding(e->pool, check_worker(L, e, 2), &tag, &index)) return 0;
+  lua_pushinteger(L, (lua_Integer)(tag + index));
+  return 1;
+}
+
+static void set_seconds(lua_State *L, const char *name, uint64_t ns) {
+  lua_pushnumber(L, (lua_Number)ns / 1e9);
+  lua_setfield(L, -2, name);
+}
+
+static int engine_completed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)wp_completed(check_engine(L)->pool));
+  return 1;
+}
+
+static int engine_inspect(lua_State *L) {
+  engine *e = check_engine(L);
+  wp_progress p;
+  wp_inspect(e->pool, check_worker(L, e, 2), &p);
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, (lua_Integer)p.completed);
+  lua_setfield(L, -2, "completed");
+  lua_pushinteger(L, (lua_Integer)p.phase);
+  lua_setfield(L, -2, "phase");
+  set_seconds(L, "started", p.started_ns);
+  set_seconds(L, "working", p.working_ns);
+  set_seconds(L, "waiting", p.waiting_ns);
+  return 1;
+}
+
+/* ---- work ------------------------------------------------------------------- */
+
+static int engine_announce(lua_State *L) {
+  engine *e = check_engine(L);
+  size_t length;
+  const char *data = luaL_checklstring(L, 2, &length);
+  wp_job *job;
+  int status = wp_announce(e->pool, data, length, &job);
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushlightuserdata(L, job);
+  return 1;
+}
+
+static int engine_retire(lua_State *L) {
+  engine *e = check_engine(L);
+  luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
+  wp_retire(e->pool, lua_touserdata(L, 2));
+  return 0;
+}
+
+static int push_ticket(lua_State *L, int status, uint64_t ticket) {
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushinteger(L, (lua_Integer)ticket);
+  return 1;
+}
+
+/* stack: engine, job, codec, tag, count, flags, target */
+static int engine_submit(lua_State *L) {
+  engine *e = check_engine(L);
+  luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
+  const wp_bytes *out = wp_codec_output(wp_codec_check(L, 3));
+  uint64_t ticket = 0;
+  wp_parcel parcel = {.job = lua_touserdata(L, 2),
+                      .data = out->data,
+                      .length = out->len,
+                      .tag = (uint64_t)luaL_checkinteger(L, 4),
+                      .count = (uint32_t)luaL_checkinteger(L, 5),
+                      .flags = (uint32_t)luaL_optinteger(L, 6, 0),
+                      .target = (int)luaL_optinteger(L, 7, WP_ANY)};
+  return push_ticket(L, wp_submit(e->pool, &parcel, &ticket), ticket);
+}
+
+static int engine_cancel(lua_State *L) {
+  engine *e = check_engine(L);
+  lua_pushboolean(L, wp_cancel(e->pool, (uint64_t)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+/* -> list of the workers that are at such a parcel */
+static int engine_abandon(lua_State *L) {
+  engine *e = check_engine(L);
+  uint64_t low = (uint64_t)luaL_checkinteger(L, 2);
+  uint64_t high = (uint64_t)luaL_checkinteger(L, 3);
+  uint64_t busy[WP_LIMIT_WORKERS / 64] = {0};
+  wp_abandon(e->pool, low, high, busy);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (unsigned w = 0; w < WP_LIMIT_WORKERS; w++) {
+    if (!(busy[w / 64] >> (w % 64) & 1)) continue;
+    lua_pushinteger(L, w);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+static int engine_claimant(lua_State *L) {
+  engine *e = check_engine(L);
+  int w = wp_claimant(e->pool, (uint64_t)luaL_checkinteger(L, 2));
+  if (w < 0) return 0;
+  lua_pushinteger(L, w);
+  return 1;
+}
+
+/* ---- events ------------------------------------------------------------------ */
+
+static int to_ms(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return -1;
+  lua_Number seconds = luaL_checknumber(L, index);
+  if (seconds >= 2e6) return -1;
+  return seconds <= 0 ? 0 : (int)ceil(seconds * 1000);
+}
+
+static int push_result_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "result");
+  lua_pushinteger(L, v->worker);
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->first);
+  lua_pushinteger(L, v->count);
+  lua_pushboolean(L, v->last);
+  lua_pushnumber(L, (lua_Number)v->elapsed_ns / 1e9);
+  return 7;
+}
+
+static int push_message_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "message");
+  lua_pushinteger(L, v->worker);
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->kind);
+  return 4;
+}
+
+static int push_exit_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "exit");
+  lua_pushinteger(L, v->worker);
+  if (!v->holds) return 2;
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->first);
+  lua_pushinteger(L, v->count);
+  return 5;
+}
+
+static int engine_next(lua_State *L) {
+  engine *e = check_engine(L);
+  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+  if (got < 0) return wp_push_failure(L, got);
+  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
+  switch (e->event.type) {
+    case WP_EVENT_RESULT: return push_result_event(L, &e->event);
+    case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
+    default: return push_exit_event(L, &e->event);
+  }
+}
+
+/* stack: engine, codec, base, lists, failures */
+static int engine_read(lua_State *L) {
+  engine *e = check_engine(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  lua_Integer base = luaL_checkinteger(L, 3);
+  const wp_event *v = &e->event;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  luaL_checktype(L, 5, LUA_TTABLE);
+  lua_pushinteger(
+      L, wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5));
+  return 1;
+}
+
+static int engine_values(lua_State *L) {
+  engine *e = check_engine(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  int n;
+  wp_codec_read(L, c, e->event.data, e->event.length, &n);
+  return n;
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+static int engine_ending(lua_State *L) {
+  static const char *const phases[] = {"start", "init", "idle", "task",
+                                       "exit"};
+  const wp_event *v = &check_engine(L)->event;
+  lua_createtable(L, 0, 4);
+  set_integer(L, "pid", v->pid);
+  lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
+  lua_setfield(L, -2, "phase");
+  if (!v->known) return 1;
+  if (v->signal) set_integer(L, "signal", v->signal);
+  else set_integer(L, "exit_code", v->exit_code);
+  return 1;
+}
+
+static int engine_arguments(lua_State *L) {
+  engine *e = check_engine(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  lua_Integer index = luaL_checkinteger(L, 3);
+  const unsigned char *data;
+  size_t length;
+  uint32_t skip;
+  int status = wp_parcel_data(e->pool, &e->event, &data, &length, &skip);
+  if (status < 0) return wp_push_failure(L, status);
+  lua_settop(L, 2);
+  return wp_tasks_arguments(L, c, data, length, index + skip);
+}
+
+static int engine_again(lua_State *L) {
+  engine *e = check_engine(L);
+  uint32_t first = (uint32_t)luaL_checkinteger(L, 2);
+  uint32_t count = (uint32_t)luaL_checkinteger(L, 3);
+  int target = (int)luaL_optinteger(L, 4, WP_ANY);
+  uint64_t ticket = 0;
+  int status =
+      wp_submit_again(e->pool, &e->event, first, count, target, &ticket);
+  return push_ticket(L, status, ticket);
+}
+
+void wp_bind_engine(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"start", engine_start},       {"stop", engine_stop},
+      {"kill", engine_kill},         {"running", engine_running},
+      {"pid", engine_pid},           {"fileno", engine_fileno},
+      {"pending", engine_pending},   {"inspect", engine_inspect},
+      {"announce", engine_announce}, {"retire", engine_retire},
+      {"submit", engine_submit},     {"cancel", engine_cancel},
+      {"abandon", engine_abandon},   {"holding", engine_holding},
+      {"completed", engine_completed},
+      {"claimant", engine_claimant}, {"next", engine_next},
+      {"read", engine_read},         {"values", engine_values},
+      {"ending", engine_ending},     {"arguments", engine_arguments},
+      {"again", engine_again},       {"close", engine_gc},
+      {NULL, NULL}};
+  luaL_newmetatable(L, WP_ENGINE_NAME);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, engine_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, new_engine);
+  lua_setfield(L, -2, "engine");
+}

@@ -1,0 +1,202 @@
+/*
+** Bind, worker: the link, a worker's end of its pool as Lua sees it.
+**
+**   link:receive() -> job id, or nil when it is time to leave
+**   link:job() -> the job's bytes (of the parcel received)
+**   link:run(codec, handler, seeder, f, prefix...) -> next job id, or nil
+**     runs the parcel and all that follow for the same job, or until as many
+**     tasks have been served as link:lifespan says
+**   link:stage() -> "decode" | "call" | "encode", task index, n arguments
+**   link:send(codec, kind, index) sends the codec's output as a message of
+**     the parcel's owner
+**   link:phase(name, begins) stamps the line
+*/
+#include "bind.h"
+#include "task.h"
+
+#include <lauxlib.h>
+#include <unistd.h>
+
+typedef struct wp_link {
+  wp_worker *worker;
+  wp_task_batch batch;
+  wp_run run;
+  uint64_t served;   /* tasks so far */
+  uint64_t lifespan; /* after which it is time to go; 0: never */
+} wp_link;
+
+/* Flags of a parcel. */
+enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4 };
+
+static wp_link *check_link(lua_State *L) {
+  return luaL_checkudata(L, 1, WP_LINK_NAME);
+}
+
+/* The host is gone or has lost interest: nobody is left to tell. */
+static int receive(wp_link *l) {
+  int got = wp_receive(l->worker, &l->batch);
+  if (got < 0) _exit(1);
+  return got;
+}
+
+static int push_job_id(lua_State *L, wp_link *l, int got) {
+  if (got) lua_pushinteger(L, l->batch.job_id);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int link_receive(lua_State *L) {
+  wp_link *l = check_link(L);
+  return push_job_id(L, l, receive(l));
+}
+
+static int link_job(lua_State *L) {
+  wp_link *l = check_link(L);
+  lua_pushlstring(L, (const char *)l->batch.job_data, l->batch.job_length);
+  return 1;
+}
+
+static int reply(void *ud, const void *data, size_t length) {
+  return wp_reply(((wp_link *)ud)->worker, data, length);
+}
+
+static void stamp(void *ud, int begins) {
+  wp_stamp(((wp_link *)ud)->worker, WP_IN_TASK, begins);
+}
+
+static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
+  const wp_task_batch *b = &l->batch;
+  l->run = (wp_run){.codec = codec,
+                    .data = b->data,
+                    .length = b->length,
+                    .count = b->count,
+                    .skip = b->skip,
+                    .tag = b->tag & WP_TAG_INDEX,
+                    .stop_at_failure = (b->flags & FLAG_STOP) != 0,
+                    .seeded = (b->flags & FLAG_SEEDED) != 0,
+                    .reply = reply,
+                    .stamp = b->flags & FLAG_TIMED ? stamp : NULL,
+                    .ud = l};
+  if (!l->run.seeded) return;
+  lua_getiuservalue(L, 1, 1);
+  l->run.seed = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+}
+
+static int is_retired(const wp_link *l) {
+  return l->lifespan > 0 && l->served >= l->lifespan;
+}
+
+/* stack: link, codec, handler, seeder, f, prefix… */
+static int link_run(lua_State *L) {
+  wp_link *l = check_link(L);
+  wp_codec *codec = wp_codec_check(L, 2);
+  int n_prefix = lua_gettop(L) - 5;
+  uint32_t job_id = l->batch.job_id;
+  int got;
+  do {
+    prepare(L, l, codec);
+    if (wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4) < 0) _exit(1);
+    l->served += l->run.done;
+    if (is_retired(l)) {
+      if (wp_finish(l->worker) < 0) _exit(1);
+      return 0;
+    }
+    got = receive(l);
+  } while (got && l->batch.job_id == job_id);
+  return push_job_id(L, l, got);
+}
+
+static int link_lifespan(lua_State *L) {
+  wp_link *l = check_link(L);
+  l->lifespan = (uint64_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
+static int link_retired(lua_State *L) {
+  lua_pushboolean(L, is_retired(check_link(L)));
+  return 1;
+}
+
+static int link_stage(lua_State *L) {
+  static const char *const names[] = {"decode", "call", "encode"};
+  wp_link *l = check_link(L);
+  lua_pushstring(L, names[l->run.stage]);
+  lua_pushinteger(L, (lua_Integer)(l->run.tag + l->run.done));
+  lua_pushinteger(L, l->run.n_arguments);
+  return 3;
+}
+
+/* The arguments of the task that runs, read again from its parcel. */
+static int link_arguments(lua_State *L) {
+  wp_link *l = check_link(L);
+  wp_codec *codec = wp_codec_check(L, 2);
+  lua_settop(L, 2);
+  return wp_tasks_arguments(L, codec, l->batch.data, l->batch.length,
+                            (lua_Integer)l->batch.skip + l->run.done);
+}
+
+static int link_send(lua_State *L) {
+  wp_link *l = check_link(L);
+  wp_bytes *out = wp_codec_output(wp_codec_check(L, 2));
+  lua_Integer kind = luaL_checkinteger(L, 3);
+  uint64_t tag = (l->batch.tag & ~WP_TAG_INDEX) |
+                 (uint64_t)luaL_optinteger(L, 4, 0);
+  if (wp_send(l->worker, (unsigned)kind, tag, out->data, out->len))
+    _exit(1);
+  return 0;
+}
+
+static int link_phase(lua_State *L) {
+  static const char *const names[] = {"start", "init", "idle",
+                                      "task",  "exit", NULL};
+  wp_link *l = check_link(L);
+  int phase = luaL_checkoption(L, 2, NULL, names);
+  wp_stamp(l->worker, (unsigned)phase, lua_toboolean(L, 3));
+  return 0;
+}
+
+static int link_seed(lua_State *L) {
+  check_link(L);
+  luaL_checkinteger(L, 2);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
+static int link_index(lua_State *L) {
+  lua_pushinteger(L, wp_worker_index(check_link(L)->worker));
+  return 1;
+}
+
+static void push_metatable(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"receive", link_receive}, {"job", link_job},
+      {"run", link_run},         {"stage", link_stage},
+      {"send", link_send},       {"phase", link_phase},
+      {"seed", link_seed},       {"index", link_index},
+      {"arguments", link_arguments},
+      {"lifespan", link_lifespan}, {"retired", link_retired},
+      {NULL, NULL}};
+  if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+}
+
+void wp_push_link(lua_State *L, wp_worker *worker) {
+  wp_link *l = lua_newuserdatauv(L, sizeof(*l), 1);
+  *l = (wp_link){.worker = worker};
+  push_metatable(L);
+  lua_setmetatable(L, -2);
+}
+
+void wp_bind_worker(lua_State *L) {
+  lua_pushcfunction(L, link_run); /* for tracebacks, which end at it */
+  lua_setfield(L, -2, "link_run");
+  lua_pushinteger(L, FLAG_STOP);
+  lua_setfield(L, -2, "FLAG_STOP");
+  lua_pushinteger(L, FLAG_TIMED);
+  lua_setfield(L, -2, "FLAG_TIMED");
+  lua_pushinteger(L, FLAG_SEEDED);
+  lua_setfield(L, -2, "FLAG_SEEDED");
+}

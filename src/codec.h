@@ -1,0 +1,72 @@
+/*
+** Codec: Lua values to bytes and back. It never touches a descriptor, a
+** pid or a socket; it knows lua.h and base.h only.
+**
+** A *message* is a list of values (the arguments or the results of one
+** task, or one job). Shared references and cycles are kept within one
+** message. Messages are self-delimiting, so that many can follow each
+** other in one buffer.
+**
+** A wp_codec is a full userdata owned by Lua. It carries the output buffer,
+** the table of objects seen in the message being written, and the tables
+** that translate between values and names (see names.lua).
+*/
+#ifndef WP_CODEC_H
+#define WP_CODEC_H
+
+#include "base.h"
+
+#include <lua.h>
+
+#define WP_CODEC_NAME "workerpool.codec"
+
+typedef struct wp_codec wp_codec;
+
+/*
+** Pushes a new codec. Registers its metatable on first use. Functions are
+** sent as references only by a codec that was given a names.new() of
+** names.lua: wp_codec_remember takes it off the top of the stack.
+*/
+wp_codec *wp_codec_new(lua_State *L);
+void wp_codec_remember(lua_State *L, wp_codec *c);
+
+/* The codec at `index`, or an argument error. */
+wp_codec *wp_codec_check(lua_State *L, int index);
+
+/* The output buffer: the caller may clear it, append raw bytes of its own
+** between messages, and read it until the next call. */
+wp_bytes *wp_codec_output(wp_codec *c);
+
+/*
+** Appends one message: the `n` values at stack positions first … first+n-1.
+** `label` roots the path in errors ("args" gives "cannot send
+** args[2].socket: userdata (FILE*)"). When something cannot travel the
+** error is *raised* as a string and the output is as it was before the call.
+*/
+void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
+                    const char *label);
+
+/*
+** Reads one message from data[0 … len-1], pushes its values, sets *n to
+** their number and returns the bytes used. Raises a string ("corrupt
+** message: …") on bytes that no encoder writes; never reads past the end,
+** never allocates more than the bytes present can justify.
+*/
+size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
+                     size_t len, int *n);
+
+/*
+** Whether functions by value are accepted (at first they are): Lua does not
+** check its bytecode, so that crafted code can do anything to the process.
+** Without trust, names do not load modules either.
+*/
+void wp_codec_trust(wp_codec *c, int trusted);
+
+/* The table or userdata at `index` may travel by name or reference: encoders
+** of this Lua state will ask names.lua about it. */
+void wp_codec_note(lua_State *L, int index);
+
+/* Adds the codec's Lua functions to the table on top of the stack. */
+void wp_bind_codec(lua_State *L);
+
+#endif

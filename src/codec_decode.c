@@ -1,0 +1,378 @@
+/*
+** Codec, decode: bytes to values. The bytes may be anything: each is looked
+** at only after it is known to be there, and no table is made larger than
+** the bytes that are left can fill. So what a message can make Lua allocate
+** is in proportion to its length.
+*/
+#include "codec_state.h"
+#include "codec_wire.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <string.h>
+
+enum {
+  LEVEL_SLOTS = 4,   /* of the Lua stack: table, key, value, and one more */
+  CHECK_LEVELS = 16, /* levels that one check of the stack is good for */
+  SPARE_MOST = 1000  /* kept strings that a message may leave in the codec */
+};
+
+/* ---- bytes ---------------------------------------------------------------- */
+
+int wp_read_corrupt(wp_reader *r, const char *what) {
+  return luaL_error(r->L, "corrupt message: %s at byte %I", what,
+                    (lua_Integer)(r->p - r->start));
+}
+
+static inline size_t left(const wp_reader *r) {
+  return (size_t)(r->end - r->p);
+}
+
+static inline const unsigned char *take(wp_reader *r, uint64_t n) {
+  const unsigned char *p = r->p;
+  if (n > left(r)) wp_read_corrupt(r, "the end is missing");
+  r->p += n;
+  return p;
+}
+
+unsigned wp_read_byte(wp_reader *r) { return *take(r, 1); }
+
+uint64_t wp_read_varint(wp_reader *r) {
+  uint64_t n = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    unsigned byte = wp_read_byte(r);
+    n |= (uint64_t)(byte & 0x7F) << shift;
+    if (byte < 0x80) return n;
+  }
+  wp_read_corrupt(r, "a number without end");
+  return 0;
+}
+
+void wp_read_owe(wp_reader *r, uint64_t n) {
+  if (left(r) < r->owed || n > left(r) - r->owed)
+    wp_read_corrupt(r, "more values promised than there are bytes");
+  r->owed += n;
+}
+
+void wp_read_deeper(wp_reader *r) {
+  if (++r->depth > WP_LIMIT_DEPTH)
+    wp_read_corrupt(r, "values nested too deep");
+  if (r->depth % CHECK_LEVELS == 0)
+    luaL_checkstack(r->L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK,
+                    "values nested too deep");
+}
+
+/* ---- objects -------------------------------------------------------------- */
+
+lua_Integer wp_read_number(wp_reader *r) { return r->objects++; }
+
+void wp_read_note(wp_reader *r, lua_Integer number) {
+  if (!r->refs) return;
+  lua_pushvalue(r->L, -1);
+  lua_rawseti(r->L, r->refs, number + 1);
+}
+
+static void read_ref(wp_reader *r) {
+  uint64_t number = wp_read_varint(r);
+  if (!r->refs || number >= (uint64_t)r->objects ||
+      lua_rawgeti(r->L, r->refs, (lua_Integer)number + 1) == LUA_TNIL)
+    wp_read_corrupt(r, "a reference to what is not there");
+}
+
+/* ---- strings -------------------------------------------------------------- */
+
+static inline void read_bytes(wp_reader *r, uint64_t len) {
+  const unsigned char *p = take(r, len);
+  lua_pushlstring(r->L, (const char *)p, (size_t)len);
+}
+
+static void read_text(wp_reader *r, uint64_t len) {
+  read_bytes(r, len);
+  if (len > WP_KEEP_MOST) wp_read_note(r, wp_read_number(r));
+}
+
+static void read_keep(wp_reader *r) {
+  if (!r->kept) wp_read_corrupt(r, "a string to keep in a message without");
+  read_bytes(r, wp_read_byte(r));
+  lua_pushvalue(r->L, -1);
+  lua_rawseti(r->L, r->kept, ++r->n_kept);
+}
+
+static inline void read_kept(wp_reader *r, uint64_t number) {
+  if (number >= (uint64_t)r->n_kept)
+    wp_read_corrupt(r, "a kept string that is not there");
+  lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1);
+}
+
+/* ---- tables --------------------------------------------------------------- */
+
+static inline void read_scalar(wp_reader *r);
+
+/* stack: … -> …, key */
+static inline void read_key(wp_reader *r) {
+  unsigned tag = r->p < r->end ? *r->p : 0;
+  read_scalar(r);
+  if (tag < WP_TAG_NIL) return; /* an integer, a string, or a table */
+  if (lua_isnil(r->L, -1)) wp_read_corrupt(r, "a key that is nil");
+  if (tag == WP_TAG_FLOAT) {
+    lua_Number n = lua_tonumber(r->L, -1);
+    if (n != n) wp_read_corrupt(r, "a key that is not a number");
+  }
+}
+
+/* stack: …, t -> …, t */
+static inline void read_pair(wp_reader *r) {
+  read_key(r);
+  read_scalar(r);
+  lua_rawset(r->L, -3);
+}
+
+static int is_end(wp_reader *r) {
+  if (r->p == r->end) wp_read_corrupt(r, "the end is missing");
+  return *r->p == WP_TAG_END;
+}
+
+static void read_map(wp_reader *r, unsigned pairs, lua_Integer number) {
+  wp_read_owe(r, 2 * (uint64_t)pairs);
+  lua_createtable(r->L, 0, (int)pairs);
+  wp_read_note(r, number);
+  for (unsigned i = 0; i < pairs; i++) {
+    r->owed -= 2;
+    read_pair(r);
+  }
+}
+
+/* More than `least` pairs. What is not there was promised to make others
+** allocate: such a message must not go on. */
+static void read_big_map(wp_reader *r, unsigned k, lua_Integer number) {
+  if (k > WP_BIGMAP_MOST) wp_read_corrupt(r, "a table larger than any");
+  size_t hint = (size_t)1 << k, promised = hint / 2, pairs = 0;
+  wp_read_owe(r, 2 * promised);
+  lua_createtable(r->L, 0, (int)hint);
+  wp_read_note(r, number);
+  while (!is_end(r)) {
+    if (pairs++ < promised) r->owed -= 2;
+    read_pair(r);
+  }
+  if (pairs <= promised) wp_read_corrupt(r, "a table smaller than promised");
+  r->p++;
+}
+
+/* A block is items i … of a list of n; returns the number of them. */
+static uint32_t read_floats(wp_reader *r, lua_Integer i, lua_Integer n) {
+  uint32_t count;
+  lua_Number x;
+  memcpy(&count, take(r, sizeof(count)), sizeof(count));
+  if (count == 0 || (lua_Integer)count > n - i + 1)
+    wp_read_corrupt(r, "more floats than the list has items");
+  const unsigned char *p = take(r, (uint64_t)count * sizeof(x));
+  for (uint32_t k = 0; k < count; k++) {
+    memcpy(&x, p + k * sizeof(x), sizeof(x));
+    lua_pushnumber(r->L, x);
+    lua_rawseti(r->L, -2, i + (lua_Integer)k);
+  }
+  r->owed -= count;
+  return count;
+}
+
+/* stack: …, t -> …, t */
+static void read_items(wp_reader *r, lua_Integer n) {
+  lua_Integer i = 1;
+  while (i <= n) {
+    if (r->p < r->end && *r->p == WP_TAG_FLOATS) {
+      r->p++;
+      i += read_floats(r, i, n);
+    } else {
+      r->owed--;
+      read_scalar(r);
+      lua_rawseti(r->L, -2, i++);
+    }
+  }
+}
+
+static void read_list(wp_reader *r, int mixed, lua_Integer number) {
+  uint64_t n = wp_read_varint(r);
+  wp_read_owe(r, n);
+  lua_createtable(r->L, n > INT_MAX ? INT_MAX : (int)n, 0);
+  wp_read_note(r, number);
+  read_items(r, (lua_Integer)n);
+  if (!mixed) return;
+  while (!is_end(r)) read_pair(r);
+  r->p++;
+}
+
+static void read_table(wp_reader *r, unsigned tag, lua_Integer number) {
+  wp_read_deeper(r);
+  switch (tag >> 5) {
+    case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
+    case WP_TAG_BIGMAP >> 5: read_big_map(r, tag - WP_TAG_BIGMAP, number); break;
+    default: read_list(r, tag == WP_TAG_MIXED, number);
+  }
+  r->depth--;
+}
+
+void wp_read_contents(wp_reader *r, lua_Integer number) {
+  unsigned tag = wp_read_byte(r), class = tag >> 5;
+  if (class != WP_TAG_MAP >> 5 && class != WP_TAG_BIGMAP >> 5 &&
+      tag != WP_TAG_LIST && tag != WP_TAG_MIXED)
+    wp_read_corrupt(r, "an object that is no table");
+  read_table(r, tag, number);
+}
+
+/* ---- values --------------------------------------------------------------- */
+
+static void read_wide(wp_reader *r) {
+  lua_Integer n;
+  memcpy(&n, take(r, sizeof(n)), sizeof(n));
+  lua_pushinteger(r->L, n);
+}
+
+static void read_int32(wp_reader *r) {
+  int32_t n;
+  memcpy(&n, take(r, sizeof(n)), sizeof(n));
+  lua_pushinteger(r->L, n);
+}
+
+static void read_int16(wp_reader *r) {
+  int16_t n;
+  memcpy(&n, take(r, sizeof(n)), sizeof(n));
+  lua_pushinteger(r->L, n);
+}
+
+static void read_float(wp_reader *r) {
+  lua_Number n;
+  memcpy(&n, take(r, sizeof(n)), sizeof(n));
+  lua_pushnumber(r->L, n);
+}
+
+/* Tags C0 to DF. */
+static void read_tagged(wp_reader *r, unsigned tag) {
+  lua_State *L = r->L;
+  switch (tag) {
+    case WP_TAG_NIL: lua_pushnil(L); break;
+    case WP_TAG_FALSE: lua_pushboolean(L, 0); break;
+    case WP_TAG_TRUE: lua_pushboolean(L, 1); break;
+    case WP_TAG_INT8: lua_pushinteger(L, (int8_t)wp_read_byte(r)); break;
+    case WP_TAG_INT16: read_int16(r); break;
+    case WP_TAG_INT32: read_int32(r); break;
+    case WP_TAG_INT64: read_wide(r); break;
+    case WP_TAG_FLOAT: read_float(r); break;
+    case WP_TAG_TEXT8: read_text(r, wp_read_byte(r)); break;
+    case WP_TAG_TEXTV: read_text(r, wp_read_varint(r)); break;
+    case WP_TAG_KEEP: read_keep(r); break;
+    case WP_TAG_KEPTV: read_kept(r, wp_read_varint(r)); break;
+    case WP_TAG_LIST:
+    case WP_TAG_MIXED: read_table(r, tag, wp_read_number(r)); break;
+    case WP_TAG_REF: read_ref(r); break;
+    case WP_TAG_NAME: wp_read_name(r); break;
+    case WP_TAG_REMEMBERED: wp_read_remembered(r); break;
+    case WP_TAG_FUNCTION: wp_read_function(r); break;
+    case WP_TAG_OBJECT: wp_read_object(r); break;
+    case WP_TAG_PACKED: wp_read_packed(r); break;
+    default: wp_read_corrupt(r, "an unknown tag");
+  }
+}
+
+void wp_read_value(wp_reader *r) {
+  unsigned tag = wp_read_byte(r);
+  switch (tag >> 5) {
+    case WP_TAG_TEXT >> 5: read_bytes(r, tag - WP_TAG_TEXT); break;
+    case WP_TAG_MAP >> 5:
+    case WP_TAG_BIGMAP >> 5: read_table(r, tag, wp_read_number(r)); break;
+    case WP_TAG_KEPT >> 5: read_kept(r, tag - WP_TAG_KEPT); break;
+    case WP_TAG_NIL >> 5: read_tagged(r, tag); break;
+    default: lua_pushinteger(r->L, (lua_Integer)tag);
+  }
+}
+
+/* What most values of a table are, without a call. */
+static inline void read_scalar(wp_reader *r) {
+  unsigned tag = r->p < r->end ? *r->p : WP_TAG_END;
+  if (tag < WP_TAG_TEXT) {
+    r->p++;
+    lua_pushinteger(r->L, (lua_Integer)tag);
+  } else if (tag >> 5 == WP_TAG_KEPT >> 5) {
+    r->p++;
+    read_kept(r, tag - WP_TAG_KEPT);
+  } else if (tag >> 5 == WP_TAG_TEXT >> 5) {
+    r->p++;
+    read_bytes(r, tag - WP_TAG_TEXT);
+  } else {
+    wp_read_value(r);
+  }
+}
+
+/* ---- messages ------------------------------------------------------------- */
+
+/* The table of kept strings is lent by the codec: while it is in use, or
+** after an error, another one is made. stack: … -> …, table */
+static void borrow_kept(lua_State *L, wp_codec *c) {
+  wp_codec_push(L, c);
+  if (lua_isnil(L, -1) ||
+      lua_getiuservalue(L, -1, WP_OWN_KEPT) != LUA_TTABLE) {
+    lua_newtable(L);
+  } else {
+    lua_pushnil(L);
+    lua_setiuservalue(L, -3, WP_OWN_KEPT);
+  }
+}
+
+static void give_back(lua_State *L, wp_codec *c, const wp_reader *r) {
+  if (r->n_kept > SPARE_MOST) return;
+  wp_codec_push(L, c);
+  if (!lua_isnil(L, -1)) {
+    lua_pushvalue(L, r->kept);
+    lua_setiuservalue(L, -2, WP_OWN_KEPT);
+  }
+  lua_pop(L, 1);
+}
+
+static int read_count(wp_reader *r, unsigned head) {
+  uint64_t n = head & WP_HEAD_COUNT;
+  if (n == WP_HEAD_COUNT) n = wp_read_varint(r);
+  wp_read_owe(r, n);
+  if (n > INT_MAX - LUA_MINSTACK) wp_read_corrupt(r, "too many values");
+  return (int)n;
+}
+
+static void read_values(wp_reader *r, int n) {
+  luaL_checkstack(r->L, n + CHECK_LEVELS * LEVEL_SLOTS + LUA_MINSTACK,
+                  "too many values");
+  for (int i = 0; i < n; i++) {
+    r->owed--;
+    wp_read_value(r);
+  }
+}
+
+/* stack: … -> …, values; the tables in use are put below them, and removed. */
+static void read_with_tables(wp_reader *r, int n, unsigned head) {
+  lua_State *L = r->L;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (head & WP_HEAD_KEPT) {
+    borrow_kept(L, r->codec);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+    r->kept = top + 1;
+  }
+  if (head & WP_HEAD_REFS) {
+    lua_newtable(L);
+    r->refs = lua_gettop(L);
+  }
+  int tables = lua_gettop(L) - top;
+  read_values(r, n);
+  if (r->kept) give_back(L, r->codec, r);
+  lua_rotate(L, top + 1, n);
+  lua_pop(L, tables);
+}
+
+size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
+                     size_t len, int *n) {
+  wp_reader r = {.L = L, .codec = c, .start = data, .p = data,
+                 .end = data + len};
+  unsigned head = wp_read_byte(&r);
+  *n = read_count(&r, head);
+  if (head & (WP_HEAD_KEPT | WP_HEAD_REFS)) read_with_tables(&r, *n, head);
+  else read_values(&r, *n);
+  return (size_t)(r.p - data);
+}

@@ -1,0 +1,505 @@
+/*
+** Codec, encode: plain values and tables, the part that must be fast.
+** Everything is written at c->pen, past the end of the output; only a whole
+** message becomes a part of the output. So whatever raises on the way, and
+** much can, the output is as it was before.
+*/
+#include "codec_state.h"
+#include "codec_wire.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+enum {
+  SCALAR_MOST = 16,   /* bytes of a number with its tag, and then some */
+  LEVEL_SLOTS = 4,    /* of the Lua stack, for a table in a table */
+  CHECK_LEVELS = 16,  /* levels that one check of the stack is good for */
+  FLOATS_LEAST = 8    /* items left from which on a block of floats is tried */
+};
+
+/* ---- room ----------------------------------------------------------------- */
+
+static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
+
+static void grow(wp_codec *c, lua_State *L, size_t n) {
+  size_t used = (size_t)(c->pen - c->out.data) - c->out.len;
+  int status = n > WP_LIMIT_MESSAGE || used > WP_LIMIT_MESSAGE
+                   ? WP_ETOOBIG
+                   : wp_bytes_reserve(&c->out, used + n);
+  if (status == WP_ETOOBIG)
+    luaL_error(L, "cannot send a message of more than %I bytes",
+               (lua_Integer)WP_LIMIT_MESSAGE);
+  if (status < 0) no_memory(L);
+  c->pen = c->out.data + c->out.len + used;
+  c->edge = c->out.data + c->out.cap;
+}
+
+static inline void room(wp_codec *c, lua_State *L, size_t n) {
+  if ((size_t)(c->edge - c->pen) < n) grow(c, L, n);
+}
+
+static inline size_t offset(const wp_codec *c) {
+  return (size_t)(c->pen - c->out.data);
+}
+
+static inline void put(wp_codec *c, int byte) {
+  *c->pen++ = (unsigned char)byte;
+}
+
+static inline void put_bytes(wp_codec *c, const void *data, size_t n) {
+  memcpy(c->pen, data, n);
+  c->pen += n;
+}
+
+static inline void put_varint(wp_codec *c, uint64_t n) {
+  while (n >= 0x80) {
+    put(c, (int)(n & 0x7F) | 0x80);
+    n >>= 7;
+  }
+  put(c, (int)n);
+}
+
+void wp_write_tag(wp_codec *c, lua_State *L, int tag) {
+  room(c, L, SCALAR_MOST);
+  put(c, tag);
+}
+
+void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n) {
+  room(c, L, WP_VARINT_MOST);
+  put_varint(c, n);
+}
+
+/* ---- numbers -------------------------------------------------------------- */
+
+static inline void put_integer(wp_codec *c, lua_Integer n) {
+  if (n >= 0 && n < WP_INT_INLINE) {
+    put(c, (int)n);
+  } else if (n == (int8_t)n) {
+    put(c, WP_TAG_INT8);
+    put(c, (int)n);
+  } else if (n == (int16_t)n) {
+    int16_t narrow = (int16_t)n;
+    put(c, WP_TAG_INT16);
+    put_bytes(c, &narrow, sizeof(narrow));
+  } else if (n == (int32_t)n) {
+    int32_t narrow = (int32_t)n;
+    put(c, WP_TAG_INT32);
+    put_bytes(c, &narrow, sizeof(narrow));
+  } else {
+    put(c, WP_TAG_INT64);
+    put_bytes(c, &n, sizeof(n));
+  }
+}
+
+static inline void write_number(wp_codec *c, lua_State *L, int at) {
+  room(c, L, SCALAR_MOST);
+  if (lua_isinteger(L, at)) {
+    put_integer(c, lua_tointeger(L, at));
+  } else {
+    lua_Number n = lua_tonumber(L, at);
+    put(c, WP_TAG_FLOAT);
+    put_bytes(c, &n, sizeof(n));
+  }
+}
+
+/* ---- strings -------------------------------------------------------------- */
+
+/* Most strings are so short that calling memcpy would take longer. */
+static inline void put_short(wp_codec *c, const char *s, size_t len) {
+  unsigned char *p = c->pen;
+  if (len >= 8) {
+    memcpy(p, s, 8);
+    if (len > 16) memcpy(p + 8, s + 8, len - 8);
+    else memcpy(p + len - 8, s + len - 8, 8);
+  } else if (len >= 4) {
+    memcpy(p, s, 4);
+    memcpy(p + len - 4, s + len - 4, 4);
+  } else if (len > 0) {
+    p[0] = (unsigned char)s[0];
+    p[len / 2] = (unsigned char)s[len / 2];
+    p[len - 1] = (unsigned char)s[len - 1];
+  }
+  c->pen += len;
+}
+
+void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len) {
+  room(c, L, len + SCALAR_MOST);
+  if (len < WP_TEXT_INLINE) {
+    put(c, WP_TAG_TEXT + (int)len);
+    put_short(c, s, len);
+    return;
+  }
+  if (len < 0x100) {
+    put(c, WP_TAG_TEXT8);
+    put(c, (int)len);
+  } else {
+    put(c, WP_TAG_TEXTV);
+    put_varint(c, len);
+  }
+  put_bytes(c, s, len);
+}
+
+void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number) {
+  room(c, L, SCALAR_MOST);
+  if (number < WP_KEPT_INLINE) {
+    put(c, WP_TAG_KEPT + (int)number);
+  } else {
+    put(c, WP_TAG_KEPTV);
+    put_varint(c, number);
+  }
+}
+
+static inline unsigned recent_index(const char *s) {
+  return (unsigned)((uint64_t)(uintptr_t)s * 0x9E3779B97F4A7C15u >>
+                    (64 - WP_RECENT_BITS));
+}
+
+/* The second time, a string is written whole again, and kept. */
+static void write_keep(wp_codec *c, lua_State *L, wp_recent *recent,
+                       const char *s, size_t len) {
+  recent->kept = ++c->kept;
+  c->head |= WP_HEAD_KEPT;
+  room(c, L, len + SCALAR_MOST);
+  put(c, WP_TAG_KEEP);
+  put(c, (int)len);
+  put_short(c, s, len);
+}
+
+/* `table` is c->keys or c->texts: values that never come again shall not
+** push out the keys, which do. */
+static inline int write_string(wp_codec *c, lua_State *L, int at,
+                               wp_recent *table, const wp_place *where) {
+  size_t len;
+  const char *s = lua_tolstring(L, at, &len);
+  if (len > WP_KEEP_MOST) {
+    if (!wp_write_again(c, L, s, where)) wp_write_text(c, L, s, len);
+    return 1;
+  }
+  wp_recent *recent = &table[recent_index(s)];
+  if (recent->text != s || recent->period != c->period) {
+    *recent = (wp_recent){s, c->period, 0};
+    wp_write_text(c, L, s, len);
+  } else if (recent->kept) {
+    wp_write_kept(c, L, recent->kept - 1);
+  } else {
+    write_keep(c, L, recent, s, len);
+  }
+  return 1;
+}
+
+/* ---- objects -------------------------------------------------------------- */
+
+wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key) {
+  if (wp_seen_full(&c->seen) && wp_seen_grow(&c->seen) < 0) no_memory(L);
+  return wp_seen_find(&c->seen, key);
+}
+
+int wp_write_again(wp_codec *c, lua_State *L, const void *object,
+                   const wp_place *where) {
+  wp_seen_slot *slot = wp_write_slot(c, L, (uintptr_t)object);
+  if (!wp_seen_has(&c->seen, slot)) {
+    wp_seen_set(&c->seen, slot, (uintptr_t)object, c->objects++);
+    return 0;
+  }
+  uint64_t number = slot->word & WP_SEEN_VALUE;
+  if (number == WP_SEEN_VALUE) {
+    lua_pushstring(L, "an object inside what its own __workerpool_pack gave");
+    wp_path_fail(L, where);
+  }
+  c->head |= WP_HEAD_REFS;
+  wp_write_tag(c, L, WP_TAG_REF);
+  wp_write_varint(c, L, number);
+  return 1;
+}
+
+void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where) {
+  if (++c->depth > WP_LIMIT_DEPTH) {
+    lua_pushfstring(L, "nested deeper than %d levels", WP_LIMIT_DEPTH);
+    wp_path_fail(L, where);
+  }
+  if (c->depth % CHECK_LEVELS == 0)
+    luaL_checkstack(L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK,
+                    "value nested too deep");
+}
+
+/* ---- tables --------------------------------------------------------------- */
+
+/*
+** lua_next gives the items of a list in their order first, nearly always. But
+** only nearly: items may live in the hash part too, among other keys, and
+** nothing in Lua's API tells. So lists are written on the way of lua_next
+** while it gives 1, 2, 3 …, and when it does not, the rest is fetched by
+** number, and later left out.
+**
+** stack while a table is written: t, key, value
+*/
+
+static inline int is_next(lua_State *L, int t, lua_Integer i) {
+  return lua_isinteger(L, t + 1) && lua_tointeger(L, t + 1) == i;
+}
+
+static inline int is_float(lua_State *L, int at) {
+  return lua_type(L, at) == LUA_TNUMBER && !lua_isinteger(L, at);
+}
+
+enum { ENDED, IN_ORDER, ASTRAY };
+
+/* stack: …, t, key [, value] -> t, key, value */
+static inline int step(lua_State *L, int t, lua_Integer i) {
+  lua_settop(L, t + 1);
+  if (!lua_next(L, t)) return ENDED;
+  return is_next(L, t, i) ? IN_ORDER : ASTRAY;
+}
+
+/* Writes floats as long as there are some. */
+static int write_floats(wp_codec *c, lua_State *L, int t, lua_Integer *i,
+                        lua_Integer n) {
+  uint32_t count = 0;
+  int way;
+  room(c, L, SCALAR_MOST);
+  put(c, WP_TAG_FLOATS);
+  size_t at = offset(c);
+  c->pen += sizeof(count);
+  do {
+    lua_Number x = lua_tonumber(L, t + 2);
+    room(c, L, sizeof(x));
+    put_bytes(c, &x, sizeof(x));
+    count++;
+    way = step(L, t, ++*i);
+  } while (way == IN_ORDER && *i <= n && is_float(L, t + 2) &&
+           count < INT32_MAX);
+  memcpy(c->out.data + at, &count, sizeof(count));
+  return way;
+}
+
+/* Items *i … n by number, because lua_next went astray or ended.
+** stack: t, key, value or: t -> the same */
+static int write_rest(wp_codec *c, lua_State *L, int t, lua_Integer i,
+                      lua_Integer n, const wp_place *where) {
+  int top = lua_gettop(L);
+  wp_place place = {where, NULL, i, WP_AT_ITEM};
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  for (; place.index <= n; place.index++) {
+    lua_rawgeti(L, t, place.index);
+    if (!wp_write_value(c, L, top + 1, &place)) return 0;
+    lua_settop(L, top);
+  }
+  return 1;
+}
+
+static inline int write_key(wp_codec *c, lua_State *L, int t,
+                            const wp_place *where) {
+  if (lua_type(L, t + 1) == LUA_TSTRING)
+    return write_string(c, L, t + 1, c->keys, where);
+  /* Pushed anew: t, key, value, key. What writes a value may look above. */
+  wp_place place = {where, NULL, 0, WP_AT_INKEY};
+  lua_pushvalue(L, t + 1);
+  int go_on = wp_write_value(c, L, t + 3, &place);
+  lua_settop(L, t + 2);
+  return go_on;
+}
+
+static inline int write_pair(wp_codec *c, lua_State *L, int t,
+                             const wp_place *where) {
+  return write_key(c, L, t, where->up) && wp_write_value(c, L, t + 2, where);
+}
+
+/* Writes what comes in pairs from here on, but for keys 1 … n.
+** stack: t, key, value -> t */
+static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
+                       const wp_place *where) {
+  do {
+    lua_Integer i = n && lua_isinteger(L, t + 1) ? lua_tointeger(L, t + 1) : 0;
+    if ((i < 1 || i > n) && !write_pair(c, L, t, where)) return 0;
+    lua_settop(L, t + 1);
+  } while (lua_next(L, t));
+  wp_write_tag(c, L, WP_TAG_END);
+  return 1;
+}
+
+/* stack: t, nil -> t */
+static int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
+                      const wp_place *where) {
+  wp_place place = {where, NULL, t + 1, WP_AT_KEY};
+  lua_Integer i = 1, left_out = 0;
+  int was_float = 0;
+  room(c, L, SCALAR_MOST);
+  size_t tag = offset(c);
+  put(c, WP_TAG_LIST);
+  put_varint(c, (uint64_t)n);
+  int way = step(L, t, i);
+  while (way == IN_ORDER && i <= n) {
+    if (n - i >= FLOATS_LEAST && is_float(L, t + 2)) {
+      if (was_float) {
+        way = write_floats(c, L, t, &i, n);
+        continue;
+      }
+      was_float = 1;
+    } else {
+      was_float = 0;
+    }
+    if (!wp_write_value(c, L, t + 2, &place)) return 0;
+    way = step(L, t, ++i);
+  }
+  if (i <= n) {
+    if (!write_rest(c, L, t, i, n, where)) return 0;
+    left_out = n;
+  }
+  if (way == ENDED) return 1;
+  c->out.data[tag] = WP_TAG_MIXED;
+  return write_pairs(c, L, t, left_out, &place);
+}
+
+static void mark_map(wp_codec *c, lua_State *L, size_t tag, size_t pairs) {
+  int k = 0;
+  if (pairs < WP_MAP_INLINE) {
+    c->out.data[tag] = (unsigned char)(WP_TAG_MAP + pairs);
+    return;
+  }
+  while (k < WP_BIGMAP_MOST && (size_t)1 << k < pairs) k++;
+  c->out.data[tag] = (unsigned char)(WP_TAG_BIGMAP + k);
+  wp_write_tag(c, L, WP_TAG_END);
+}
+
+/* stack: t, nil -> t */
+static int write_map(wp_codec *c, lua_State *L, int t,
+                     const wp_place *where) {
+  wp_place place = {where, NULL, t + 1, WP_AT_KEY};
+  size_t pairs = 0;
+  room(c, L, SCALAR_MOST);
+  size_t tag = offset(c);
+  c->pen++;
+  while (lua_next(L, t)) {
+    if (!write_pair(c, L, t, &place)) return 0;
+    lua_settop(L, t + 1);
+    pairs++;
+  }
+  mark_map(c, L, tag, pairs);
+  return 1;
+}
+
+int wp_write_contents(wp_codec *c, lua_State *L, int t,
+                      const wp_place *where) {
+  lua_Unsigned n = lua_rawlen(L, t);
+  lua_settop(L, t);
+  lua_pushnil(L);
+  int go_on = n ? write_list(c, L, t, (lua_Integer)n, where)
+                : write_map(c, L, t, where);
+  lua_settop(L, t);
+  return go_on;
+}
+
+/* The table is on top of the stack. */
+static int write_table(wp_codec *c, lua_State *L, int t,
+                       const wp_place *where) {
+  const void *p = lua_topointer(L, t);
+  if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
+  if (wp_write_again(c, L, p, where)) return 1;
+  wp_write_deeper(c, L, where);
+  int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where)
+                                     : wp_write_contents(c, L, t, where);
+  c->depth--;
+  return go_on;
+}
+
+/* ---- values --------------------------------------------------------------- */
+
+int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
+  switch (lua_type(L, at)) {
+    case LUA_TNUMBER: write_number(c, L, at); return 1;
+    case LUA_TSTRING: return write_string(c, L, at, c->texts, where);
+    case LUA_TTABLE: return write_table(c, L, at, where);
+    case LUA_TNIL: wp_write_tag(c, L, WP_TAG_NIL); return 1;
+    case LUA_TBOOLEAN:
+      wp_write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
+      return 1;
+    case LUA_TFUNCTION: return wp_write_function(c, L, at, where);
+    default: return wp_write_userdata(c, L, at, where);
+  }
+}
+
+/* ---- messages ------------------------------------------------------------- */
+
+static void start_message(wp_codec *c) {
+  wp_seen_start(&c->seen);
+  c->period++;
+  c->pen = c->out.data + c->out.len;
+  c->objects = 0;
+  c->kept = 0;
+  c->depth = 0;
+  c->anchored = 0;
+  c->head = 0;
+}
+
+static void write_head(wp_codec *c, lua_State *L, int n) {
+  room(c, L, SCALAR_MOST);
+  if (n < WP_HEAD_COUNT) {
+    put(c, n);
+  } else {
+    put(c, WP_HEAD_COUNT);
+    put_varint(c, (uint64_t)n);
+  }
+}
+
+/* stack: …, anchor -> the same. 0: names have changed meanwhile. */
+static int write_message(wp_codec *c, lua_State *L, int first, int n,
+                         const char *label) {
+  int top = c->anchor;
+  wp_place root = {NULL, label, 1, WP_AT_ROOT};
+  start_message(c);
+  write_head(c, L, n);
+  for (; root.index <= n; root.index++) {
+    lua_pushvalue(L, first + (int)root.index - 1);
+    if (!wp_write_value(c, L, top + 1, &root)) return 0;
+    lua_settop(L, top);
+  }
+  c->out.data[c->out.len] |= c->head;
+  c->out.len = offset(c);
+  return 1;
+}
+
+static void write_all(wp_codec *c, lua_State *L, int first, int n,
+                      const char *label) {
+  if (c->state != WP_IDLE)
+    luaL_error(L, "a codec cannot write while it calls %s",
+               "__workerpool_pack or after its end");
+  wp_codec_prepare(L, c);
+  luaL_checkstack(L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK, NULL);
+  int top = lua_gettop(L);
+  lua_pushnil(L);
+  c->anchor = top + 1;
+  c->looked = 0;
+  while (!write_message(c, L, first, n, label)) lua_settop(L, top + 1);
+  lua_settop(L, top);
+}
+
+/* A message of one number, boolean, nil or short string needs no state at
+** all: the most frequent one when tasks are small. */
+static int write_scalar(wp_codec *c, lua_State *L, int at) {
+  int type = lua_type(L, at);
+  size_t len;
+  const char *s;
+  c->pen = c->out.data + c->out.len;
+  room(c, L, WP_KEEP_MOST + SCALAR_MOST);
+  put(c, 1);
+  switch (type) {
+    case LUA_TNUMBER: write_number(c, L, at); break;
+    case LUA_TSTRING:
+      s = lua_tolstring(L, at, &len);
+      if (len > WP_KEEP_MOST) return 0;
+      wp_write_text(c, L, s, len);
+      break;
+    case LUA_TNIL: put(c, WP_TAG_NIL); break;
+    case LUA_TBOOLEAN: put(c, WP_TAG_FALSE + lua_toboolean(L, at)); break;
+    default: return 0;
+  }
+  c->out.len = offset(c);
+  return 1;
+}
+
+void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
+                    const char *label) {
+  c->edge = c->out.data + c->out.cap;
+  if (n == 1 && c->state == WP_IDLE && write_scalar(c, L, first)) return;
+  write_all(c, L, first, n, label);
+}

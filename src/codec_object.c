@@ -1,0 +1,306 @@
+/*
+** Codec, objects: what is more than its contents. Writing and reading of
+** tables with metatables, of packed values, and of what both sides have and
+** call by a name. Which name that is, names.lua says.
+*/
+#include "codec_state.h"
+#include "codec_wire.h"
+
+#include <lauxlib.h>
+
+/* ---- writing: names ------------------------------------------------------- */
+
+/* stack: answer of names.of -> */
+static int write_answer(wp_codec *c, lua_State *L) {
+  size_t len;
+  const char *name;
+  int found = 1;
+  if (lua_isinteger(L, -1)) {
+    wp_write_tag(c, L, WP_TAG_REMEMBERED);
+    wp_write_varint(c, L, (uint64_t)lua_tointeger(L, -1));
+  } else if (lua_type(L, -1) == LUA_TSTRING) {
+    name = lua_tolstring(L, -1, &len);
+    if (len > WP_KEEP_MOST) c->objects++;
+    wp_write_tag(c, L, WP_TAG_NAME);
+    wp_write_text(c, L, name, len);
+  } else {
+    found = 0;
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
+int wp_write_known(wp_codec *c, lua_State *L, int at) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_pushvalue(L, at);
+  wp_codec_ask(L, c, "of", 1, 1);
+  return write_answer(c, L);
+}
+
+/* ---- writing: what cannot travel ------------------------------------------ */
+
+/* stack: … -> …, words for the type of a userdata or thread */
+static void push_type(lua_State *L, int at) {
+  const char *type = luaL_typename(L, at);
+  if (lua_islightuserdata(L, at)) {
+    lua_pushstring(L, "light userdata");
+  } else if (luaL_getmetafield(L, at, "__name") == LUA_TSTRING) {
+    lua_pushfstring(L, "%s (%s)", type, lua_tostring(L, -1));
+  } else {
+    lua_pushstring(L, type);
+  }
+}
+
+static int fail_type(lua_State *L, int at, const wp_place *where) {
+  push_type(L, at);
+  return wp_path_fail(L, where);
+}
+
+static int fail_class(lua_State *L, int at, const wp_place *where) {
+  push_type(L, at);
+  lua_pushfstring(L,
+                  "%s with a metatable that has no name (use "
+                  "workerpool.register_class)",
+                  lua_tostring(L, -1));
+  return wp_path_fail(L, where);
+}
+
+static int has_field(lua_State *L, int at, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, at);
+  int has = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return has;
+}
+
+/* ---- writing: classes ----------------------------------------------------- */
+
+typedef struct class {
+  uint32_t kept; /* its number */
+  int packs, is_new;
+} class;
+
+/* In c->seen, a metatable as class; the same table can be a value, too. */
+static uintptr_t class_key(lua_State *L, int mt) {
+  return (uintptr_t)lua_topointer(L, mt) | 1;
+}
+
+/* stack: … metatable … -> …, name, when the class is new */
+static class look_class(wp_codec *c, lua_State *L, int at, int mt,
+                        const wp_place *where) {
+  wp_seen_slot *slot = wp_write_slot(c, L, class_key(L, mt));
+  class k = {0, 0, 0};
+  if (wp_seen_has(&c->seen, slot)) {
+    k.kept = (uint32_t)((slot->word & WP_SEEN_VALUE) >> 1);
+    k.packs = slot->word & 1;
+    return k;
+  }
+  k.packs = has_field(L, mt, "__workerpool_pack");
+  if (!k.packs && !lua_istable(L, at)) fail_type(L, at, where);
+  if (k.packs && !has_field(L, mt, "__workerpool_unpack")) {
+    push_type(L, at);
+    lua_pushfstring(L, "%s with __workerpool_pack but no __workerpool_unpack",
+                    lua_tostring(L, -1));
+    wp_path_fail(L, where);
+  }
+  lua_pushvalue(L, mt);
+  wp_codec_ask(L, c, "of_metatable", 1, 1);
+  if (lua_type(L, -1) != LUA_TSTRING) fail_class(L, at, where);
+  k.is_new = 1;
+  k.kept = c->kept++;
+  c->head |= WP_HEAD_KEPT;
+  slot = wp_write_slot(c, L, class_key(L, mt));
+  wp_seen_set(&c->seen, slot, class_key(L, mt),
+              (uint64_t)k.kept << 1 | (unsigned)k.packs);
+  return k;
+}
+
+/* stack: …, name, when the class is new -> … */
+static void write_class(wp_codec *c, lua_State *L, const class *k) {
+  size_t len;
+  if (!k->is_new) {
+    wp_write_kept(c, L, k->kept);
+    return;
+  }
+  const char *name = lua_tolstring(L, -1, &len);
+  if (len > WP_KEEP_MOST) c->objects++;
+  wp_write_text(c, L, name, len);
+  lua_pop(L, 1);
+}
+
+/* ---- writing: packed values ----------------------------------------------- */
+
+/* Keeps what __workerpool_pack gave until the message is written: a table
+** that is made for the occasion must not leave its address to another. */
+static void anchor(wp_codec *c, lua_State *L, int first, int last) {
+  if (lua_isnil(L, c->anchor)) {
+    lua_newtable(L);
+    lua_replace(L, c->anchor);
+  }
+  for (int i = first; i <= last; i++) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, c->anchor, ++c->anchored);
+  }
+}
+
+/* stack: metatable at mt -> results from mt + 1 on */
+static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
+                     const wp_place *where) {
+  lua_pushstring(L, "__workerpool_pack");
+  lua_rawget(L, mt);
+  lua_pushvalue(L, at);
+  if (wp_codec_call(L, c, 1, LUA_MULTRET) != LUA_OK) {
+    luaL_tolstring(L, -1, NULL);
+    wp_path_fail(L, where);
+  }
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  anchor(c, L, mt + 1, lua_gettop(L));
+  return lua_gettop(L) - mt;
+}
+
+/* stack: metatable at mt -> the same, and garbage */
+static int write_packed(wp_codec *c, lua_State *L, int at, int mt,
+                        const wp_place *where) {
+  wp_place place = {where, NULL, 1, WP_AT_PACKED};
+  uintptr_t key = (uintptr_t)lua_topointer(L, at);
+  wp_seen_slot *slot = wp_write_slot(c, L, key);
+  uint64_t word = slot->word;
+  slot->word |= WP_SEEN_VALUE; /* under way: see wp_write_again */
+  int n = call_pack(c, L, at, mt, where);
+  wp_write_varint(c, L, (uint64_t)n);
+  for (; place.index <= n; place.index++) {
+    lua_pushvalue(L, mt + (int)place.index);
+    if (!wp_write_value(c, L, mt + n + 1, &place)) return 0;
+    lua_settop(L, mt + n);
+  }
+  wp_write_slot(c, L, key)->word = word;
+  return 1;
+}
+
+/* stack: metatable on top -> (the caller cuts) */
+static int write_instance(wp_codec *c, lua_State *L, int at,
+                          const wp_place *where) {
+  int mt = lua_gettop(L);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  class k = look_class(c, L, at, mt, where);
+  wp_write_tag(c, L, k.packs ? WP_TAG_PACKED : WP_TAG_OBJECT);
+  write_class(c, L, &k);
+  return k.packs ? write_packed(c, L, at, mt, where)
+                 : wp_write_contents(c, L, at, where);
+}
+
+/* stack: t, metatable -> t */
+int wp_write_object(wp_codec *c, lua_State *L, int at, const wp_place *where) {
+  int go_on = write_instance(c, L, at, where);
+  lua_settop(L, at);
+  return go_on;
+}
+
+int wp_write_userdata(wp_codec *c, lua_State *L, int at,
+                      const wp_place *where) {
+  int top = lua_gettop(L);
+  const void *p = lua_topointer(L, at);
+  if (lua_type(L, at) == LUA_TUSERDATA && wp_known_has(c->known, p) &&
+      wp_write_known(c, L, at))
+    return 1;
+  if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
+    return fail_type(L, at, where);
+  if (!wp_write_again(c, L, p, where)) {
+    wp_write_deeper(c, L, where);
+    if (!write_instance(c, L, at, where)) return 0;
+    c->depth--;
+  }
+  lua_settop(L, top);
+  return 1;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+static void read_string(wp_reader *r, const char *what) {
+  wp_read_value(r);
+  if (lua_type(r->L, -1) != LUA_TSTRING) wp_read_corrupt(r, what);
+}
+
+/* stack: …, name -> …, value */
+static void find(wp_reader *r, const char *what) {
+  lua_pushboolean(r->L, r->codec->trusted);
+  wp_codec_ask(r->L, r->codec, what, 2, 1);
+}
+
+void wp_read_name(wp_reader *r) {
+  luaL_checkstack(r->L, LUA_MINSTACK, NULL);
+  read_string(r, "a name that is no string");
+  find(r, "find");
+}
+
+void wp_read_remembered(wp_reader *r) {
+  luaL_checkstack(r->L, LUA_MINSTACK, NULL);
+  lua_pushinteger(r->L, (lua_Integer)wp_read_varint(r));
+  wp_codec_ask(r->L, r->codec, "recall", 1, 1);
+}
+
+/* stack: … -> …, metatable */
+static void read_class(wp_reader *r) {
+  lua_State *L = r->L;
+  unsigned tag = r->p < r->end ? *r->p : 0;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (!r->kept) wp_read_corrupt(r, "a class in a message without");
+  if (tag >> 5 == WP_TAG_KEPT >> 5 || tag == WP_TAG_KEPTV) {
+    wp_read_value(r);
+  } else {
+    read_string(r, "a class that is no string");
+    find(r, "find_metatable");
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, r->kept, ++r->n_kept);
+  }
+  if (!lua_istable(L, -1)) wp_read_corrupt(r, "a class that is no table");
+}
+
+/*
+** A finalizer written in C expects its userdata; many do not look. A message
+** must not be able to hand it a table.
+*/
+static void check_finalizer(wp_reader *r) {
+  lua_pushstring(r->L, "__gc");
+  lua_rawget(r->L, -2);
+  if (lua_iscfunction(r->L, -1))
+    wp_read_corrupt(r, "a table with the class of a userdata");
+  lua_pop(r->L, 1);
+}
+
+/* The metatable comes last: what it does with access to missing fields, or
+** at the end of its object, is not for a table that is half read. */
+void wp_read_object(wp_reader *r) {
+  wp_read_deeper(r);
+  lua_Integer number = wp_read_number(r);
+  read_class(r);
+  check_finalizer(r);
+  wp_read_contents(r, number);
+  lua_insert(r->L, -2);
+  lua_setmetatable(r->L, -2);
+  r->depth--;
+}
+
+/* stack: … -> …, what __workerpool_unpack made */
+void wp_read_packed(wp_reader *r) {
+  lua_State *L = r->L;
+  wp_read_deeper(r);
+  lua_Integer number = wp_read_number(r);
+  read_class(r);
+  lua_pushstring(L, "__workerpool_unpack");
+  lua_rawget(L, -2);
+  if (lua_isnil(L, -1))
+    luaL_error(L, "cannot receive a packed value: its metatable has no "
+                  "__workerpool_unpack");
+  lua_remove(L, -2);
+  uint64_t n = wp_read_varint(r);
+  wp_read_owe(r, n);
+  for (uint64_t i = 0; i < n; i++) {
+    luaL_checkstack(L, LUA_MINSTACK, "too many packed values");
+    r->owed--;
+    wp_read_value(r);
+  }
+  lua_call(L, (int)n, 1);
+  wp_read_note(r, number);
+  r->depth--;
+}

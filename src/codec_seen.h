@@ -1,0 +1,60 @@
+/*
+** Codec, seen: which objects the message being written has already, by
+** address. Open addressing; a slot counts only when it carries the number
+** of the present message, so that a new message costs one addition and no
+** clearing.
+*/
+#ifndef WP_CODEC_SEEN_H
+#define WP_CODEC_SEEN_H
+
+#include "base.h"
+
+typedef struct wp_seen_slot {
+  uintptr_t key;
+  uint64_t word; /* message << WP_SEEN_BITS | value */
+} wp_seen_slot;
+
+/* All zero is a valid empty one. */
+typedef struct wp_seen {
+  wp_seen_slot *slots;
+  size_t size, used;
+  unsigned shift;
+  uint64_t message; /* from 1, kept in the high bits */
+} wp_seen;
+
+#define WP_SEEN_BITS 40
+#define WP_SEEN_VALUE (((uint64_t)1 << WP_SEEN_BITS) - 1)
+
+/* Starts a message. */
+void wp_seen_start(wp_seen *s);
+
+/* Makes room for one more: 0, or -ENOMEM. */
+int wp_seen_grow(wp_seen *s);
+
+void wp_seen_free(wp_seen *s);
+
+static inline int wp_seen_full(const wp_seen *s) {
+  return s->used * 2 >= s->size;
+}
+
+static inline int wp_seen_has(const wp_seen *s, const wp_seen_slot *slot) {
+  return (slot->word & ~WP_SEEN_VALUE) == s->message;
+}
+
+/* The slot of the key, or the free one where it belongs. There must be room
+** for one more. */
+static inline wp_seen_slot *wp_seen_find(const wp_seen *s, uintptr_t key) {
+  size_t i = (size_t)((uint64_t)key * 0x9E3779B97F4A7C15u >> s->shift);
+  while (wp_seen_has(s, &s->slots[i]) && s->slots[i].key != key)
+    i = (i + 1) & (s->size - 1);
+  return &s->slots[i];
+}
+
+static inline void wp_seen_set(wp_seen *s, wp_seen_slot *slot, uintptr_t key,
+                               uint64_t value) {
+  slot->key = key;
+  slot->word = s->message | value;
+  s->used++;
+}
+
+#endif

@@ -1,0 +1,165 @@
+/*
+** Codec, state: what a codec is inside. The encoder's state lives here for
+** the length of a call; the decoder keeps its own on the C stack, so that a
+** function which is called while a message is read may read another.
+*/
+#ifndef WP_CODEC_STATE_H
+#define WP_CODEC_STATE_H
+
+#include "codec.h"
+#include "codec_path.h"
+#include "codec_seen.h"
+
+#include <lua.h>
+
+/* Short strings written lately, by address: Lua has each of them once. */
+typedef struct wp_recent {
+  const char *text;
+  uint32_t period; /* of the codec, when it was written */
+  uint32_t kept;   /* its number + 1; 0: it came once */
+} wp_recent;
+
+enum { WP_RECENT_BITS = 7, WP_RECENT = 1 << WP_RECENT_BITS };
+
+/*
+** Tables that may travel by name, as one bit each: a table whose bit is not
+** set needs no question to names.lua. Bits are never cleared; a wrong one
+** costs time only. One for each Lua state.
+*/
+typedef struct wp_known {
+  uint64_t bits[64];
+} wp_known;
+
+enum { WP_IDLE, WP_BUSY, WP_CLOSED };
+
+struct wp_codec {
+  wp_bytes out;
+  unsigned char *pen, *edge; /* where the next byte goes; end of the buffer */
+  wp_seen seen;
+  wp_known *known;
+  uint64_t objects; /* numbered in this message */
+  uint32_t kept;
+  uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
+  int depth;
+  int anchor;       /* stack index: nil, or the table of packed values */
+  lua_Integer anchored;
+  unsigned char head;
+  char looked;      /* for modules loaded lately, in this message */
+  char trusted;     /* functions by value are accepted */
+  char ready;       /* names.lua has been loaded */
+  char state;       /* WP_IDLE … */
+  wp_recent keys[WP_RECENT], texts[WP_RECENT];
+};
+
+/* User values of the userdata. */
+enum {
+  WP_OWN_NAMES = 1, /* the module names.lua */
+  WP_OWN_REFS,      /* names.new(), or nil */
+  WP_OWN_KEPT,      /* a spare table for the decoder */
+  WP_OWN_CODE,      /* weak: function -> its code */
+  WP_OWN_LAST,      /* the code dumped last */
+  WP_OWN_COUNT = WP_OWN_LAST
+};
+
+/* Pushes the userdata of the codec, or nil when it is being collected. */
+void wp_codec_push(lua_State *L, wp_codec *c);
+
+/* Loads names.lua, once. */
+void wp_codec_prepare(lua_State *L, wp_codec *c);
+
+/*
+** lua_pcall for whatever is called while a message is written or read. The
+** codec refuses to write meanwhile, and its output is out of reach: nobody
+** can move the buffer under the encoder's pen. Strings may die and others be
+** born at their addresses, so a new period of `recent` begins.
+*/
+int wp_codec_call(lua_State *L, wp_codec *c, int args, int results);
+
+/* Calls a function of names.lua, protected: (refs, args…) -> results, and
+** raises what it raised. Stack: args -> results. */
+void wp_codec_ask(lua_State *L, wp_codec *c, const char *what, int args,
+                  int results);
+
+static inline unsigned wp_known_bit(const void *p) {
+  return (unsigned)((uint64_t)(uintptr_t)p * 0x9E3779B97F4A7C15u >> 52);
+}
+
+static inline int wp_known_has(const wp_known *k, const void *p) {
+  unsigned bit = wp_known_bit(p);
+  return (k->bits[bit / 64] >> (bit % 64)) & 1;
+}
+
+/* ---- the encoder, over its files ---------------------------------------- */
+
+/*
+** These return 1, or 0 to say that names have changed and that the message
+** has to be begun anew. `at` is an absolute index; the stack is left as it
+** was.
+*/
+int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
+int wp_write_contents(wp_codec *c, lua_State *L, int at,
+                      const wp_place *where);
+int wp_write_function(wp_codec *c, lua_State *L, int at,
+                      const wp_place *where);
+/* A userdata; or a table, with its metatable on top of the stack. */
+int wp_write_userdata(wp_codec *c, lua_State *L, int at,
+                      const wp_place *where);
+int wp_write_object(wp_codec *c, lua_State *L, int at, const wp_place *where);
+
+/* Writes a name or a reference and returns 1 when the value has one. */
+int wp_write_known(wp_codec *c, lua_State *L, int at);
+
+/* 1: the value has come before, and a reference to it was written. 0: it is
+** a new object, numbered now. */
+int wp_write_again(wp_codec *c, lua_State *L, const void *object,
+                   const wp_place *where);
+
+void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len);
+void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number);
+void wp_write_tag(wp_codec *c, lua_State *L, int tag);
+void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n);
+
+/* The slot of a key in c->seen, after making room. */
+wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key);
+
+void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where);
+
+/* ---- the decoder, over its files ---------------------------------------- */
+
+typedef struct wp_reader {
+  lua_State *L;
+  wp_codec *codec;
+  const unsigned char *start, *p, *end;
+  size_t owed;      /* bytes that open tables have promised to contain */
+  lua_Integer objects, n_kept;
+  int refs, kept;   /* stack indices of tables, or 0 */
+  int depth;
+} wp_reader;
+
+int wp_read_corrupt(wp_reader *r, const char *what);
+void wp_read_value(wp_reader *r);
+uint64_t wp_read_varint(wp_reader *r);
+unsigned wp_read_byte(wp_reader *r);
+
+/* Counts a new object and returns its number; notes the value on top of the
+** stack under a number, when the message refers to objects. */
+lua_Integer wp_read_number(wp_reader *r);
+void wp_read_note(wp_reader *r, lua_Integer number);
+
+void wp_read_deeper(wp_reader *r);
+
+/* `n` more bytes are needed at least: checks that they are there, and not
+** promised to others yet. Each is to be taken off r->owed when it comes. */
+void wp_read_owe(wp_reader *r, uint64_t n);
+
+/* Reads a table from its tag on; it has been numbered. */
+void wp_read_contents(wp_reader *r, lua_Integer number);
+
+/* What comes after the tag; each pushes one value. */
+void wp_read_function(wp_reader *r);
+void wp_read_name(wp_reader *r);
+void wp_read_remembered(wp_reader *r);
+void wp_read_object(wp_reader *r);
+void wp_read_packed(wp_reader *r);
+
+#endif

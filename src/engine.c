@@ -1,0 +1,257 @@
+/*
+** Engine: the life of a pool and its one door, wp_next. The host sleeps in
+** one place, an epoll of the hub (workers ring it) and of a pidfd for each
+** worker. Events come back as values; nobody is called from in here.
+**
+** Going to sleep: the host says so in the header, looks once more, sleeps.
+** A worker publishes, then reads what the host has said. Both sides use
+** sequentially consistent stores, so one of them sees the other. The host
+** also says so whenever it leaves the engine with nothing left to take, and
+** so a host that polls wp_descriptor is told.
+*/
+#include "engine.h"
+
+#include "bell.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS_A_LOOK 128 /* then the descriptors get a look even if busy */
+#define EPOLL_BATCH 64
+#define HUB_TOKEN 0
+
+/* ---- all pools of this process ----------------------------------------- */
+
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+static wp_pool *pools;
+
+static void enlist(wp_pool *p) {
+  pthread_mutex_lock(&pools_lock);
+  p->next = pools;
+  pools = p;
+  pthread_mutex_unlock(&pools_lock);
+}
+
+static void delist(wp_pool *p) {
+  pthread_mutex_lock(&pools_lock);
+  wp_pool **at = &pools;
+  while (*at && *at != p) at = &(*at)->next;
+  if (*at) *at = p->next;
+  pthread_mutex_unlock(&pools_lock);
+}
+
+static void close_host_ends(wp_pool *p) {
+  wp_fd_close(&p->epoll);
+  wp_region_close_fd(&p->region);
+  for (unsigned w = 0; w < p->config.n_workers; w++) {
+    wp_fd_close(&p->workers[w].bell);
+    wp_fd_close(&p->workers[w].pidfd);
+  }
+}
+
+/* A forked child holds copies of the host's ends of every socket. While it
+** kept them, no worker would ever see the end of file that says that the
+** host is dead. Runs in the child of any fork in this process, whoever
+** calls it; only async-signal-safe calls. */
+static void close_all_host_ends(void) {
+  for (wp_pool *p = pools; p; p = p->next) close_host_ends(p);
+}
+
+static void before_fork(void) { pthread_mutex_lock(&pools_lock); }
+static void after_fork_parent(void) { pthread_mutex_unlock(&pools_lock); }
+static void after_fork_child(void) {
+  close_all_host_ends();
+  pthread_mutex_unlock(&pools_lock);
+}
+
+static void install_fork_care(void) {
+  pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+/* ---- open and close ----------------------------------------------------- */
+
+unsigned wp_cpu_count(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    int n = CPU_COUNT(&set);
+    if (n > 0) return (unsigned)n;
+  }
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (unsigned)online : 1;
+}
+
+void wp_config_init(wp_config *config) {
+  *config = (wp_config){.n_workers = wp_cpu_count()};
+  if (config->n_workers > WP_LIMIT_WORKERS)
+    config->n_workers = WP_LIMIT_WORKERS;
+}
+
+static int open_door(wp_pool *p) {
+  int made = epoll_create1(EPOLL_CLOEXEC);
+  if (made < 0) return -errno;
+  p->epoll = wp_fd_move(made, 3);
+  int status = wp_hub_open(&p->hub);
+  if (status < 0) return status;
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = HUB_TOKEN};
+  if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->hub, &e) < 0) return -errno;
+  return WP_OK;
+}
+
+static int open_parts(wp_pool *p) {
+  int status = wp_region_create(&p->region, p->config.n_workers);
+  if (status == WP_OK) status = wp_workers_init(p);
+  if (status == WP_OK) status = wp_parcels_init(p);
+  if (status == WP_OK) status = open_door(p);
+  return status;
+}
+
+static void free_pool(wp_pool *p) {
+  wp_workers_deinit(p);
+  if (p->parcels) wp_parcels_deinit(p);
+  wp_fd_close(&p->epoll);
+  wp_fd_close(&p->hub);
+  wp_region_free(&p->region);
+  wp_free(p, sizeof(*p));
+}
+
+int wp_open(const wp_config *config, wp_pool **out) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_fork_care);
+  if (!config->worker_main || config->n_workers < 1 ||
+      config->n_workers > WP_LIMIT_WORKERS)
+    return WP_EINVAL;
+  wp_pool *p = wp_calloc(sizeof(*p));
+  if (!p) return -ENOMEM;
+  p->config = *config;
+  p->owner = getpid();
+  p->epoll = p->hub = p->region.fd = -1;
+  int status = open_parts(p);
+  if (status < 0) {
+    free_pool(p);
+    return status;
+  }
+  enlist(p);
+  *out = p;
+  return WP_OK;
+}
+
+static void bury_all(wp_pool *p) {
+  wp_ending ending;
+  for (unsigned w = 0; w < p->config.n_workers; w++) (void)wp_kill(p, w);
+  for (unsigned w = 0; w < p->config.n_workers; w++)
+    if (wp_running(p, w)) (void)wp_process_reap(p->workers[w].pid, 1, &ending);
+}
+
+void wp_close(wp_pool *p) {
+  if (!p) return;
+  delist(p);
+  if (p->owner == getpid()) bury_all(p);
+  free_pool(p);
+}
+
+/* ---- the door ------------------------------------------------------------ */
+
+/* Takes the workers' ready bits; 1 when there is any. */
+static int collect_ready(wp_pool *p) {
+  unsigned words = (p->config.n_workers + 63) / 64;
+  uint64_t any = 0;
+  for (unsigned i = 0; i < words; i++) {
+    wp_atomic64 *ready = &p->region.header->ready[i];
+    if (atomic_load(ready)) p->ready[i] |= atomic_exchange(ready, 0);
+    any |= p->ready[i];
+  }
+  return any != 0;
+}
+
+static int next_ready(const wp_pool *p, unsigned *w) {
+  unsigned n = p->config.n_workers;
+  for (unsigned i = 0, at = p->next_worker; i < n; i++, at++) {
+    if (at >= n) at = 0;
+    if (!(p->ready[at / 64] >> (at % 64) & 1)) continue;
+    *w = at;
+    return 1;
+  }
+  return 0;
+}
+
+static void forget_ready(wp_pool *p, unsigned w) {
+  p->ready[w / 64] &= ~((uint64_t)1 << (w % 64));
+}
+
+/* One event from a worker that has said something or is dead. */
+static int take_from(wp_pool *p, unsigned w, wp_event *event) {
+  int got = wp_worker_take_record(p, w, event);
+  if (got == 1) return 1;
+  if (got == WP_ECORRUPT && p->workers[w].state == WP_WORKER_RUNNING) {
+    /* Out of its mind. Nothing more is read from it; its death follows. */
+    (void)wp_kill(p, w);
+    forget_ready(p, w);
+    return 0;
+  }
+  if (got < 0 && got != WP_ECORRUPT) return got;
+  if (p->workers[w].state == WP_WORKER_DEAD) {
+    got = wp_worker_take_exit(p, w, event);
+    if (event->type == WP_EVENT_EXIT) forget_ready(p, w);
+    return got;
+  }
+  forget_ready(p, w);
+  return 0;
+}
+
+static int take_event(wp_pool *p, wp_event *event) {
+  unsigned w;
+  while (collect_ready(p) && next_ready(p, &w)) {
+    int got = take_from(p, w, event);
+    if (got != 0) return got;
+    p->next_worker = w + 1;
+  }
+  return 0;
+}
+
+static int poll_descriptors(wp_pool *p, int timeout_ms) {
+  struct epoll_event events[EPOLL_BATCH];
+  p->since_poll = 0;
+  int n = epoll_wait(p->epoll, events, EPOLL_BATCH, timeout_ms);
+  if (n < 0) return -errno; /* EINTR too: the host may have to act on it */
+  for (int i = 0; i < n; i++) {
+    if (events[i].data.u64 == HUB_TOKEN) wp_hub_clear(p->hub);
+    else wp_worker_mark_dead(p, (unsigned)(events[i].data.u64 - 1));
+  }
+  return n;
+}
+
+/* From here on a worker that has news rings the hub. */
+static void say_waiting(wp_pool *p) {
+  atomic_store(&p->region.header->host_waits, 1);
+}
+
+static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
+  if (timeout_ms <= 0) return timeout_ms;
+  uint64_t now = wp_now_ns();
+  if (now >= deadline_ns) return 0;
+  return (int)((deadline_ns - now + 999999) / 1000000);
+}
+
+int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
+  uint64_t deadline = timeout_ms > 0
+                          ? wp_now_ns() + (uint64_t)timeout_ms * 1000000u
+                          : 0;
+  wp_worker_settle(p);
+  if (++p->since_poll >= EVENTS_A_LOOK) (void)poll_descriptors(p, 0);
+  for (;;) {
+    int got = take_event(p, event);
+    if (got != 0) return got;
+    say_waiting(p);
+    if (collect_ready(p)) continue;
+    if (timeout_ms < 0 && p->running == 0) return 0;
+    int wait_ms = remaining_ms(timeout_ms, deadline);
+    got = poll_descriptors(p, wait_ms);
+    if (got < 0) return got;
+    if (got == 0 && wait_ms == 0) return 0;
+  }
+}
+
+int wp_descriptor(wp_pool *p) { return p->epoll; }

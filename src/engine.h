@@ -1,0 +1,97 @@
+/*
+** Engine: the host's side of a pool, shared by the three files that make it
+** up: engine.c (life of a pool, the one door wp_next), engine_parcel.c
+** (slots, jobs, submitting) and engine_worker.c (start, death, what is left
+** in a ring).
+*/
+#ifndef WP_ENGINE_H
+#define WP_ENGINE_H
+
+#include "arena.h"
+#include "process.h"
+#include "region.h"
+#include "workerpool.h"
+
+struct wp_job {
+  uint64_t offset;
+  uint64_t length;
+  uint32_t id;
+  uint32_t users; /* parcels under way */
+  int retired;
+  wp_job *next, *previous;
+};
+
+/* What the host alone knows of a slot. */
+typedef struct wp_parcel_info {
+  wp_job *job;
+  uint32_t generation;
+  uint32_t received; /* tasks whose results have come */
+  int target;
+} wp_parcel_info;
+
+enum { WP_WORKER_ABSENT, WP_WORKER_RUNNING, WP_WORKER_DEAD };
+
+typedef struct wp_host_worker {
+  int state;
+  pid_t pid;
+  int pidfd;
+  int bell;          /* socket; its end of file tells the worker of our end */
+  int hung_up;       /* without a pidfd, the bell says when it is dead */
+  wp_bytes assembly; /* a body that came in pieces, so far */
+  uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
+} wp_host_worker;
+
+#define WP_NO_SLOT UINT32_MAX
+
+struct wp_pool {
+  wp_config config;
+  pid_t owner; /* process that opened it */
+  wp_region region;
+  wp_arena arena;
+  int epoll;
+  int hub;       /* workers ring it when header->host_waits */
+  unsigned running;
+  unsigned pending;
+  uint64_t completed; /* tasks, by workers that have ended */
+  uint32_t next_job_id;
+  wp_job *jobs;
+  wp_host_worker *workers;
+  wp_parcel_info *parcels;
+  uint32_t *free_slots; /* stack */
+  uint32_t n_free, n_used;
+  uint64_t ready[WP_WORDS]; /* taken from the header, not yet looked at */
+  unsigned next_worker;     /* where to look on, so that none starves */
+  unsigned since_poll;      /* events since the descriptors were looked at */
+  /* What the last event handed out, settled by the next wp_next. */
+  wp_record held;
+  int holds_record;
+  unsigned held_worker;
+  uint32_t ended_slot;
+  int clear_assembly;
+  wp_pool *next; /* all pools of this process: see wp_pools_in_child */
+};
+
+/* engine_parcel.c */
+int wp_parcels_init(wp_pool *p);
+void wp_parcels_deinit(wp_pool *p);
+void wp_parcel_release(wp_pool *p, uint32_t slot);
+/* The slot that worker w has claimed, or WP_NO_SLOT. */
+uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w);
+uint64_t wp_ticket_of(const wp_pool *p, uint32_t slot);
+
+/* engine_worker.c */
+int wp_workers_init(wp_pool *p);
+void wp_workers_deinit(wp_pool *p);
+void wp_worker_mark_dead(wp_pool *p, unsigned w);
+/* Turns the next record of worker w into an event: 1, 0 or WP_ECORRUPT. */
+int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
+/* The death of a worker whose records are all taken: 1 and *event. */
+int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
+void wp_worker_settle(wp_pool *p);
+/* Wakes one worker that sleeps for want of tasks, or `target`. */
+void wp_worker_wake(wp_pool *p, int target);
+
+/* worker.c: a worker's life in its own process; returns its exit status. */
+int wp_worker_live(const wp_pool *p, unsigned index, int bell);
+
+#endif

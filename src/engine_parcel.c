@@ -1,0 +1,250 @@
+/*
+** Engine, parcels: slots and jobs, from submitting to release. A slot is
+** filled while it is free, becomes claimable with one store, and is freed
+** by the host alone, after the results or the death that ended it.
+*/
+#include "engine.h"
+
+#include "queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+int wp_parcels_init(wp_pool *p) {
+  p->parcels = wp_calloc(WP_LIMIT_PARCELS * sizeof(*p->parcels));
+  p->free_slots = wp_calloc(WP_LIMIT_PARCELS * sizeof(*p->free_slots));
+  p->next_job_id = 1;
+  p->ended_slot = WP_NO_SLOT;
+  wp_arena_init(&p->arena, p->region.arena, p->region.arena_size);
+  return p->parcels && p->free_slots ? WP_OK : -ENOMEM;
+}
+
+static void free_jobs(wp_pool *p) {
+  while (p->jobs) {
+    wp_job *job = p->jobs;
+    p->jobs = job->next;
+    wp_free(job, sizeof(*job));
+  }
+}
+
+void wp_parcels_deinit(wp_pool *p) {
+  free_jobs(p);
+  wp_arena_deinit(&p->arena);
+  wp_free(p->parcels, WP_LIMIT_PARCELS * sizeof(*p->parcels));
+  wp_free(p->free_slots, WP_LIMIT_PARCELS * sizeof(*p->free_slots));
+}
+
+/* ---- jobs -------------------------------------------------------------- */
+
+static int store(wp_pool *p, const void *data, size_t length,
+                 uint64_t *offset) {
+  int status = wp_arena_take(&p->arena, length, offset);
+  if (status == WP_OK && length)
+    memcpy(p->arena.base + *offset, data, length);
+  return status;
+}
+
+static void link_job(wp_pool *p, wp_job *job) {
+  job->next = p->jobs;
+  if (p->jobs) p->jobs->previous = job;
+  p->jobs = job;
+}
+
+static void unlink_job(wp_pool *p, wp_job *job) {
+  if (job->next) job->next->previous = job->previous;
+  if (job->previous) job->previous->next = job->next;
+  else p->jobs = job->next;
+}
+
+int wp_announce(wp_pool *p, const void *data, size_t length, wp_job **out) {
+  wp_job *job = wp_calloc(sizeof(*job));
+  if (!job) return -ENOMEM;
+  int status = store(p, data, length, &job->offset);
+  if (status < 0) {
+    wp_free(job, sizeof(*job));
+    return status;
+  }
+  job->length = length;
+  job->id = p->next_job_id++;
+  link_job(p, job);
+  *out = job;
+  return WP_OK;
+}
+
+static void drop_job(wp_pool *p, wp_job *job) {
+  if (!job->retired || job->users > 0) return;
+  wp_arena_give(&p->arena, job->offset, job->length);
+  unlink_job(p, job);
+  wp_free(job, sizeof(*job));
+}
+
+void wp_retire(wp_pool *p, wp_job *job) {
+  job->retired = 1;
+  drop_job(p, job);
+}
+
+/* ---- slots ------------------------------------------------------------- */
+
+uint64_t wp_ticket_of(const wp_pool *p, uint32_t slot) {
+  return wp_owner(p->parcels[slot].generation, slot);
+}
+
+/* The slot of a ticket that has not ended, or WP_NO_SLOT. */
+static uint32_t slot_of(const wp_pool *p, uint64_t ticket) {
+  uint32_t slot = (uint32_t)ticket;
+  if (slot >= p->n_used || wp_ticket_of(p, slot) != ticket ||
+      !p->parcels[slot].job)
+    return WP_NO_SLOT;
+  return slot;
+}
+
+static int take_slot(wp_pool *p, uint32_t *slot) {
+  if (p->n_free > 0) *slot = p->free_slots[--p->n_free];
+  else if (p->n_used < WP_LIMIT_PARCELS) *slot = p->n_used++;
+  else return WP_EFULL;
+  return WP_OK;
+}
+
+void wp_parcel_release(wp_pool *p, uint32_t slot) {
+  wp_parcel_info *info = &p->parcels[slot];
+  wp_slot *s = &p->region.slots[slot];
+  wp_job *job = info->job;
+  info->generation++;
+  atomic_store(&s->owner, wp_owner(info->generation, WP_SLOT_FREE));
+  wp_arena_give(&p->arena, s->offset, s->length);
+  info->job = NULL;
+  p->free_slots[p->n_free++] = slot;
+  p->pending--;
+  job->users--;
+  drop_job(p, job);
+}
+
+static void fill_slot(wp_pool *p, uint32_t slot, const wp_parcel *parcel,
+                      uint64_t offset) {
+  wp_slot *s = &p->region.slots[slot];
+  wp_parcel_info *info = &p->parcels[slot];
+  s->tag = parcel->tag;
+  s->offset = offset;
+  s->length = parcel->length;
+  s->job_offset = parcel->job->offset;
+  s->job_length = parcel->job->length;
+  s->job_id = parcel->job->id;
+  s->count = parcel->count;
+  s->skip = parcel->skip;
+  s->flags = parcel->flags;
+  info->job = parcel->job;
+  info->received = 0;
+  info->target = parcel->target;
+  parcel->job->users++;
+  p->pending++;
+  atomic_store_explicit(&s->owner, wp_owner(info->generation, WP_SLOT_READY),
+                        memory_order_release);
+}
+
+static int push(wp_pool *p, uint32_t slot, int target) {
+  wp_queue *q = &p->region.queues[target == WP_ANY ? 0 : 1 + target];
+  int status = wp_queue_push(q, slot, p->parcels[slot].generation);
+  if (status == WP_OK) wp_worker_wake(p, target);
+  return status;
+}
+
+static int check(const wp_pool *p, const wp_parcel *parcel) {
+  if (!parcel->job || parcel->count == 0) return WP_EINVAL;
+  if (parcel->target != WP_ANY &&
+      (parcel->target < 0 || (unsigned)parcel->target >= p->config.n_workers))
+    return WP_EINVAL;
+  return parcel->length > WP_LIMIT_MESSAGE ? WP_ETOOBIG : WP_OK;
+}
+
+int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
+  uint64_t offset;
+  uint32_t slot;
+  int status = check(p, parcel);
+  if (status == WP_OK) status = take_slot(p, &slot);
+  if (status < 0) return status;
+  status = store(p, parcel->data, parcel->length, &offset);
+  if (status < 0) {
+    p->free_slots[p->n_free++] = slot;
+    return status;
+  }
+  fill_slot(p, slot, parcel, offset);
+  status = push(p, slot, parcel->target);
+  if (status < 0) wp_parcel_release(p, slot);
+  else if (ticket) *ticket = wp_ticket_of(p, slot);
+  return status;
+}
+
+int wp_cancel(wp_pool *p, uint64_t ticket) {
+  uint32_t slot = slot_of(p, ticket);
+  if (slot == WP_NO_SLOT) return 0;
+  uint32_t generation = p->parcels[slot].generation;
+  uint64_t ready = wp_owner(generation, WP_SLOT_READY);
+  uint64_t gone = wp_owner(generation, WP_SLOT_FREE);
+  if (!atomic_compare_exchange_strong(&p->region.slots[slot].owner, &ready,
+                                      gone))
+    return 0;
+  wp_parcel_release(p, slot);
+  return 1;
+}
+
+unsigned wp_abandon(wp_pool *p, uint64_t low, uint64_t high, uint64_t *busy) {
+  unsigned n = 0;
+  for (uint32_t slot = 0; slot < p->n_used; slot++) {
+    uint64_t tag = p->region.slots[slot].tag;
+    if (!p->parcels[slot].job || tag < low || tag > high) continue;
+    uint64_t ticket = wp_ticket_of(p, slot);
+    if (slot == p->ended_slot || wp_cancel(p, ticket)) continue;
+    int w = wp_claimant(p, ticket);
+    if (w < 0) continue;
+    busy[w / 64] |= (uint64_t)1 << (w % 64);
+    n++;
+  }
+  return n;
+}
+
+int wp_claimant(const wp_pool *p, uint64_t ticket) {
+  uint32_t slot = slot_of(p, ticket);
+  if (slot == WP_NO_SLOT) return -1;
+  uint32_t state = (uint32_t)atomic_load(&p->region.slots[slot].owner);
+  return state < WP_SLOT_CLAIMED ? -1 : (int)(state - WP_SLOT_CLAIMED);
+}
+
+uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w) {
+  for (uint32_t slot = 0; slot < p->n_used; slot++) {
+    uint64_t owner = atomic_load(&p->region.slots[slot].owner);
+    if (p->parcels[slot].job && (uint32_t)owner == WP_SLOT_CLAIMED + w)
+      return slot;
+  }
+  return WP_NO_SLOT;
+}
+
+int wp_submit_again(wp_pool *p, const wp_event *event, uint32_t first,
+                    uint32_t count, int target, uint64_t *ticket) {
+  uint32_t slot = slot_of(p, event->ticket);
+  if (slot == WP_NO_SLOT || slot != p->ended_slot) return WP_EINVAL;
+  const wp_slot *s = &p->region.slots[slot];
+  if (first + count > s->count) return WP_EINVAL;
+  wp_parcel again = {.job = p->parcels[slot].job,
+                     .data = p->arena.base + s->offset,
+                     .length = s->length,
+                     .tag = s->tag + first,
+                     .count = count,
+                     .skip = s->skip + first,
+                     .flags = s->flags,
+                     .target = target};
+  return wp_submit(p, &again, ticket);
+}
+
+int wp_parcel_data(const wp_pool *p, const wp_event *event,
+                   const unsigned char **data, size_t *length,
+                   uint32_t *skip) {
+  uint32_t slot = slot_of(p, event->ticket);
+  if (slot == WP_NO_SLOT) return WP_EINVAL;
+  const wp_slot *s = &p->region.slots[slot];
+  *data = p->arena.base + s->offset;
+  *length = s->length;
+  *skip = s->skip;
+  return WP_OK;
+}
+
+unsigned wp_pending(const wp_pool *p) { return p->pending; }

@@ -1,0 +1,342 @@
+/*
+** Engine, workers: how one is started, woken and buried, and how the
+** records in its ring become events. When a worker dies its ring is read to
+** the end first, the record it left open included; what then is still
+** missing of its parcel was running or had not begun.
+*/
+#include "engine.h"
+
+#include "bell.h"
+#include "queue.h"
+#include "ring.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int wp_workers_init(wp_pool *p) {
+  unsigned n = p->config.n_workers;
+  p->workers = wp_calloc(n * sizeof(*p->workers));
+  if (!p->workers) return -ENOMEM;
+  for (unsigned w = 0; w < n; w++) {
+    p->workers[w].pidfd = p->workers[w].bell = -1;
+    p->workers[w].claimed = WP_NO_SLOT;
+  }
+  return WP_OK;
+}
+
+static void close_descriptors(wp_host_worker *hw) {
+  wp_fd_close(&hw->pidfd);
+  wp_fd_close(&hw->bell);
+}
+
+void wp_workers_deinit(wp_pool *p) {
+  if (!p->workers) return;
+  for (unsigned w = 0; w < p->config.n_workers; w++) {
+    close_descriptors(&p->workers[w]);
+    wp_bytes_free(&p->workers[w].assembly);
+  }
+  wp_free(p->workers, p->config.n_workers * sizeof(*p->workers));
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static void reset_line(wp_line *line) {
+  atomic_store(&line->open, 0);
+  atomic_store(&line->started_ns, 0);
+  atomic_store(&line->completed, 0);
+  atomic_store(&line->phase, WP_PHASE_START);
+  atomic_store(&line->wants_space, 0);
+  atomic_store(&line->working_ns, 0);
+  atomic_store(&line->waiting_ns, 0);
+  atomic_store(&line->ring_head, 0);
+  atomic_store(&line->ring_tail, 0);
+  atomic_store(&line->stop, 0);
+}
+
+static int watch(wp_pool *p, unsigned w) {
+  wp_host_worker *hw = &p->workers[w];
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = 1 + w};
+  int fd = hw->pidfd;
+  if (fd < 0) { /* no pidfd: the socket's hanging up will have to do */
+    fd = hw->bell;
+    e.events = EPOLLRDHUP;
+  }
+  return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : WP_OK;
+}
+
+static int adopt(wp_pool *p, unsigned w, pid_t pid, int pidfd, int bell) {
+  wp_host_worker *hw = &p->workers[w];
+  hw->state = WP_WORKER_RUNNING;
+  hw->pid = pid;
+  hw->pidfd = pidfd;
+  hw->bell = bell;
+  p->running++;
+  int status = watch(p, w);
+  if (status < 0) { /* it could die unnoticed, so it does now */
+    wp_process_signal(pid, pidfd, SIGKILL);
+    wp_worker_mark_dead(p, w);
+  }
+  return status;
+}
+
+int wp_start(wp_pool *p, unsigned w) {
+  int fds[2], pidfd = -1;
+  pid_t pid = 0;
+  if (w >= p->config.n_workers || p->workers[w].state != WP_WORKER_ABSENT)
+    return WP_EINVAL;
+  int status = wp_region_map_ring(&p->region, w);
+  if (status == WP_OK) status = wp_bell_pair(fds);
+  if (status < 0) return status;
+  reset_line(&p->region.lines[w]);
+  status = wp_process_fork(&pid, &pidfd);
+  if (status == 1) { /* the child */
+    close(fds[0]);
+    wp_process_leave(wp_worker_live(p, w, fds[1]));
+  }
+  close(fds[1]);
+  if (status < 0) {
+    close(fds[0]);
+    return status;
+  }
+  return adopt(p, w, pid, pidfd, fds[0]);
+}
+
+static int is_running(const wp_pool *p, unsigned w) {
+  return w < p->config.n_workers && p->workers[w].state == WP_WORKER_RUNNING;
+}
+
+int wp_running(const wp_pool *p, unsigned w) {
+  return w < p->config.n_workers && p->workers[w].state != WP_WORKER_ABSENT;
+}
+
+pid_t wp_worker_pid(const wp_pool *p, unsigned w) {
+  return wp_running(p, w) ? p->workers[w].pid : -1;
+}
+
+int wp_stop(wp_pool *p, unsigned w) {
+  if (!is_running(p, w)) return WP_EINVAL;
+  atomic_store(&p->region.lines[w].stop, 1);
+  (void)wp_bell_ring(p->workers[w].bell); /* if it is gone, so be it */
+  return WP_OK;
+}
+
+int wp_kill(wp_pool *p, unsigned w) {
+  if (!is_running(p, w)) return WP_EINVAL;
+  wp_process_signal(p->workers[w].pid, p->workers[w].pidfd, SIGKILL);
+  return WP_OK;
+}
+
+/* ---- waking ------------------------------------------------------------ */
+
+static int wake_one_of(wp_pool *p, unsigned word, uint64_t mask) {
+  wp_atomic64 *sleepers = &p->region.header->sleepers[word];
+  uint64_t asleep = atomic_load(sleepers) & mask;
+  while (asleep) {
+    uint64_t bit = asleep & -asleep;
+    unsigned w = word * 64 + (unsigned)__builtin_ctzll(bit);
+    uint64_t before = atomic_fetch_and(sleepers, ~bit);
+    if ((before & bit) && is_running(p, w) &&
+        wp_bell_ring(p->workers[w].bell) == WP_OK)
+      return 1;
+    asleep &= ~bit;
+  }
+  return 0;
+}
+
+void wp_worker_wake(wp_pool *p, int target) {
+  if (target != WP_ANY) {
+    wake_one_of(p, (unsigned)target / 64, (uint64_t)1 << (target % 64));
+    return;
+  }
+  unsigned words = (p->config.n_workers + 63) / 64;
+  for (unsigned i = 0; i < words; i++)
+    if (wake_one_of(p, i, UINT64_MAX)) return;
+}
+
+/* ---- records ----------------------------------------------------------- */
+
+/* Whether a record of results is what this worker could say about a parcel
+** that it holds. A worker that is not sane is not believed. */
+static int plausible(wp_pool *p, unsigned w, const wp_record *r) {
+  if (r->slot >= p->n_used || !p->parcels[r->slot].job) return 0;
+  const wp_slot *s = &p->region.slots[r->slot];
+  const wp_parcel_info *info = &p->parcels[r->slot];
+  if (atomic_load(&s->owner) !=
+      wp_owner(r->generation, WP_SLOT_CLAIMED + w))
+    return 0;
+  return r->first == info->received && r->count <= s->count - r->first;
+}
+
+static void result_event(wp_pool *p, const wp_record *r, wp_event *e) {
+  wp_parcel_info *info = &p->parcels[r->slot];
+  e->type = WP_EVENT_RESULT;
+  e->tag = p->region.slots[r->slot].tag;
+  e->ticket = wp_ticket_of(p, r->slot);
+  e->first = r->first;
+  e->count = r->count;
+  e->last = (r->flags & WP_RECORD_LAST) != 0;
+  e->elapsed_ns = r->value;
+  info->received += r->count;
+  if (e->last) p->ended_slot = r->slot;
+}
+
+static int fill_event(wp_pool *p, unsigned w, const wp_record *r,
+                      wp_event *e) {
+  *e = (wp_event){.worker = w, .data = e->data, .length = e->length};
+  if (r->type == WP_RECORD_MESSAGE) {
+    e->type = WP_EVENT_MESSAGE;
+    e->tag = r->value;
+    e->kind = r->kind;
+    return 1;
+  }
+  if (r->type != WP_RECORD_RESULT || !plausible(p, w, r)) return WP_ECORRUPT;
+  result_event(p, r, e);
+  return 1;
+}
+
+/* The last piece completes what the ones before have gathered. */
+static int complete(wp_pool *p, unsigned w, const wp_record *r,
+                    const unsigned char *body, wp_event *e) {
+  wp_bytes *assembly = &p->workers[w].assembly;
+  e->data = body;
+  e->length = r->size;
+  if (assembly->len > 0) {
+    int status = wp_bytes_append(assembly, body, r->size);
+    if (status < 0) return status;
+    e->data = assembly->data;
+    e->length = assembly->len;
+    p->clear_assembly = 1;
+  }
+  return fill_event(p, w, r, e);
+}
+
+static void consume(wp_pool *p, unsigned w, const wp_record *r) {
+  if (wp_ring_consume(&p->region.lines[w], r) && is_running(p, w))
+    (void)wp_bell_ring(p->workers[w].bell);
+}
+
+int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
+  wp_line *line = &p->region.lines[w];
+  const unsigned char *ring = wp_region_ring(&p->region, w);
+  const unsigned char *body;
+  wp_record record;
+  int got;
+  while ((got = wp_ring_peek(ring, line, &record, &body)) == 1) {
+    if (!(record.flags & WP_RECORD_MORE)) {
+      p->held = record;
+      p->held_worker = w;
+      p->holds_record = 1;
+      return complete(p, w, &record, body, e);
+    }
+    got = wp_bytes_append(&p->workers[w].assembly, body, record.size);
+    if (got < 0) return got;
+    consume(p, w, &record);
+  }
+  return got;
+}
+
+/* Gives back what the last event lent out. */
+void wp_worker_settle(wp_pool *p) {
+  wp_bytes *assembly = &p->workers[p->held_worker].assembly;
+  if (p->holds_record) consume(p, p->held_worker, &p->held);
+  p->holds_record = 0;
+  if (p->clear_assembly) {
+    assembly->len = 0;
+    if (assembly->cap > WP_RING_BYTES) wp_bytes_free(assembly);
+  }
+  p->clear_assembly = 0;
+  if (p->ended_slot != WP_NO_SLOT) wp_parcel_release(p, p->ended_slot);
+  p->ended_slot = WP_NO_SLOT;
+}
+
+/* ---- death ------------------------------------------------------------- */
+
+void wp_worker_mark_dead(wp_pool *p, unsigned w) {
+  wp_host_worker *hw = &p->workers[w];
+  if (hw->state != WP_WORKER_RUNNING) return;
+  hw->state = WP_WORKER_DEAD;
+  p->ready[w / 64] |= (uint64_t)1 << (w % 64);
+  if (hw->pidfd >= 0) epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->pidfd, NULL);
+  else epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->bell, NULL);
+}
+
+/* The results in the record that it left open: once, as a result event. */
+static int take_open(wp_pool *p, unsigned w, wp_event *e) {
+  wp_line *line = &p->region.lines[w];
+  wp_record record;
+  const unsigned char *body;
+  int got = wp_ring_peek_open(wp_region_ring(&p->region, w), line, &record,
+                              &body);
+  atomic_store(&line->open, 0);
+  if (got != 1 || !plausible(p, w, &record)) return 0;
+  atomic_fetch_add(&line->completed, record.count);
+  record.flags = 0;
+  record.value = 0;
+  e->data = body;
+  e->length = record.size;
+  return fill_event(p, w, &record, e);
+}
+
+static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
+  wp_host_worker *hw = &p->workers[w];
+  wp_ending ending;
+  uint32_t slot = wp_parcel_claimed_by(p, w);
+  (void)wp_process_reap(hw->pid, 1, &ending);
+  *e = (wp_event){.type = WP_EVENT_EXIT, .worker = w, .pid = hw->pid,
+                  .known = ending.known, .signal = ending.signal,
+                  .exit_code = ending.exit_code};
+  e->phase = atomic_load(&p->region.lines[w].phase);
+  if (slot == WP_NO_SLOT) return;
+  e->holds = 1;
+  e->tag = p->region.slots[slot].tag;
+  e->ticket = wp_ticket_of(p, slot);
+  e->first = p->parcels[slot].received;
+  e->count = p->region.slots[slot].count - e->first;
+  p->ended_slot = slot;
+}
+
+int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
+  wp_host_worker *hw = &p->workers[w];
+  uint64_t bit = (uint64_t)1 << (w % 64);
+  if (take_open(p, w, e)) return 1;
+  exit_event(p, w, e);
+  p->completed += atomic_exchange(&p->region.lines[w].completed, 0);
+  atomic_fetch_and(&p->region.header->sleepers[w / 64], ~bit);
+  close_descriptors(hw);
+  wp_bytes_free(&hw->assembly);
+  hw->state = WP_WORKER_ABSENT;
+  p->running--;
+  /* It may have been woken for a parcel that it did not live to claim. */
+  if (wp_queue_waiting(&p->region.queues[0])) wp_worker_wake(p, WP_ANY);
+  return 1;
+}
+
+void wp_inspect(const wp_pool *p, unsigned w, wp_progress *out) {
+  const wp_line *line = &p->region.lines[w];
+  out->completed = atomic_load(&line->completed) +
+                   (atomic_load(&line->open) >> 32);
+  out->started_ns = atomic_load(&line->started_ns);
+  out->working_ns = atomic_load(&line->working_ns);
+  out->waiting_ns = atomic_load(&line->waiting_ns);
+  out->phase = atomic_load(&line->phase);
+}
+
+uint64_t wp_completed(const wp_pool *p) {
+  uint64_t sum = p->completed;
+  for (unsigned w = 0; w < p->config.n_workers; w++) {
+    const wp_line *line = &p->region.lines[w];
+    sum += atomic_load(&line->completed) + (atomic_load(&line->open) >> 32);
+  }
+  return sum;
+}
+
+int wp_holding(const wp_pool *p, unsigned w, uint64_t *tag, uint32_t *index) {
+  uint32_t slot = wp_parcel_claimed_by(p, w);
+  if (slot == WP_NO_SLOT) return 0;
+  *tag = p->region.slots[slot].tag;
+  *index = p->parcels[slot].received +
+           (uint32_t)(atomic_load(&p->region.lines[w].open) >> 32);
+  return 1;
+}

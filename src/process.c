@@ -1,0 +1,114 @@
+/*
+** Process: see process.h.
+*/
+#include "process.h"
+
+#include "bell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int open_pidfd(pid_t pid) {
+#ifdef SYS_pidfd_open
+  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  return wp_fd_move(fd, 3);
+#else
+  (void)pid;
+  return -1;
+#endif
+}
+
+/* Handlers are the host's code and belong to its process. What it ignores
+** stays ignored, as across exec. */
+static void reset_signals(void) {
+  struct sigaction action;
+  for (int s = 1; s < NSIG; s++) {
+    if (sigaction(s, NULL, &action) < 0) continue;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    signal(s, SIG_DFL);
+  }
+  /* The terminal's Ctrl-C goes to the whole group; the host decides. */
+  signal(SIGINT, SIG_IGN);
+}
+
+/* Two readers of one input would each get half of it, and what the parent
+** has buffered is the parent's. */
+static void empty_stdin(void) {
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0) return;
+  dup2(null, STDIN_FILENO);
+  if (null != STDIN_FILENO) close(null);
+  __fpurge(stdin);
+}
+
+static void become_child(pid_t parent, const sigset_t *mask) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(0); /* it died before the line above */
+  reset_signals();
+  sigprocmask(SIG_SETMASK, mask, NULL);
+  empty_stdin();
+  /* Lines, so that what is printed survives a kill and is not torn. */
+  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
+
+int wp_process_fork(pid_t *pid, int *pidfd) {
+  sigset_t all, old, none;
+  pid_t parent = getpid();
+  sigemptyset(&none);
+  sigfillset(&all);
+  /* Unflushed output would be written by both. */
+  fflush(NULL);
+  /* No handler of the host may run in the child before they are reset. */
+  sigprocmask(SIG_SETMASK, &all, &old);
+  pid_t child = fork();
+  int status = child < 0 ? -errno : WP_OK;
+  if (child == 0) {
+    become_child(parent, &none);
+    return 1;
+  }
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  if (status < 0) return status;
+  *pid = child;
+  *pidfd = open_pidfd(child);
+  return WP_OK;
+}
+
+void wp_process_signal(pid_t pid, int pidfd, int signal) {
+#ifdef SYS_pidfd_send_signal
+  if (pidfd >= 0) {
+    (void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+    return;
+  }
+#endif
+  if (pid > 0) kill(pid, signal);
+}
+
+static wp_ending ending_of(int status) {
+  wp_ending e = {.known = 1};
+  if (WIFSIGNALED(status)) e.signal = WTERMSIG(status);
+  if (WIFEXITED(status)) e.exit_code = WEXITSTATUS(status);
+  return e;
+}
+
+int wp_process_reap(pid_t pid, int block, wp_ending *ending) {
+  int status;
+  pid_t got;
+  do {
+    got = waitpid(pid, &status, block ? 0 : WNOHANG);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return 0;
+  *ending = got == pid ? ending_of(status) : (wp_ending){0};
+  return 1;
+}
+
+void wp_process_leave(int exit_code) {
+  fflush(NULL);
+  _exit(exit_code);
+}

@@ -1,0 +1,38 @@
+/*
+** Process: children by pid. The only room that forks, signals and reaps. It
+** waits for pids that it started and for no others, and installs no signal
+** handler.
+*/
+#ifndef WP_PROCESS_H
+#define WP_PROCESS_H
+
+#include "base.h"
+
+#include <sys/types.h>
+
+/* How a child ended. */
+typedef struct wp_ending {
+  int known;     /* 0: somebody else reaped it (SIGCHLD ignored, wait(-1)) */
+  int signal;    /* 0: it exited */
+  int exit_code;
+} wp_ending;
+
+/*
+** Forks. In the parent: 0, *pid and *pidfd (-1 where the kernel has none).
+** In the child: 1, with default signal handlers, SIGINT ignored, nothing
+** blocked, standard input empty, and bound to die with the parent.
+** Failure: -errno.
+*/
+int wp_process_fork(pid_t *pid, int *pidfd);
+
+/* Sends a signal to a child. By pidfd where there is one: should somebody
+** else have reaped the child, its pid may be a stranger's by now. */
+void wp_process_signal(pid_t pid, int pidfd, int signal);
+
+/* Reaps; waits until it is dead when `block`. 1 and *ending, or 0. */
+int wp_process_reap(pid_t pid, int block, wp_ending *ending);
+
+/* Leaves a child: flushes its own output, runs no handlers of the parent. */
+_Noreturn void wp_process_leave(int exit_code);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+** Region: see region.h.
+*/
+#include "region.h"
+
+#include "shm.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define SMALLEST_ARENA ((size_t)1 << 26)
+
+typedef struct plan {
+  size_t lines, queues, slots, rings, arena, file_size;
+  size_t memory_size; /* rings are mapped twice, so more than file_size */
+} plan;
+
+static size_t paged(size_t n) { return (n + PAGE - 1) & ~(size_t)(PAGE - 1); }
+
+static plan planned(unsigned n_workers, size_t arena_size) {
+  plan p;
+  p.lines = paged(sizeof(wp_header));
+  p.queues = p.lines + paged(n_workers * sizeof(wp_line));
+  p.slots = p.queues + paged((1 + (size_t)n_workers) * sizeof(wp_queue));
+  p.rings = p.slots + paged(WP_LIMIT_PARCELS * sizeof(wp_slot));
+  p.arena = p.rings + n_workers * WP_RING_BYTES;
+  p.file_size = p.arena + arena_size;
+  p.memory_size = p.file_size + n_workers * WP_RING_BYTES;
+  return p;
+}
+
+static int map_parts(wp_region *r, const plan *p) {
+  unsigned char *arena = r->base + (p->memory_size - r->arena_size);
+  int status = wp_shm_map_at(r->base, p->rings, r->fd, 0);
+  if (status == WP_OK)
+    status = wp_shm_map_at(arena, r->arena_size, r->fd, p->arena);
+  r->header = (wp_header *)(void *)r->base;
+  r->lines = (wp_line *)(void *)(r->base + p->lines);
+  r->queues = (wp_queue *)(void *)(r->base + p->queues);
+  r->slots = (wp_slot *)(void *)(r->base + p->slots);
+  r->rings = r->base + p->rings;
+  r->rings_offset = p->rings;
+  r->arena = arena;
+  return status;
+}
+
+static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
+  plan p = planned(n_workers, arena_size);
+  *r = (wp_region){.fd = -1, .size = p.memory_size, .arena_size = arena_size};
+  int status = wp_shm_create(p.file_size, &r->fd);
+  if (status < 0) return status;
+  r->base = wp_shm_reserve(p.memory_size);
+  status = r->base ? map_parts(r, &p) : -ENOMEM;
+  if (status < 0) wp_region_free(r);
+  return status;
+}
+
+/* A limit on address space (ulimit -v) is met by asking for less. */
+int wp_region_create(wp_region *r, unsigned n_workers) {
+  size_t arena_size = WP_LIMIT_ARENA;
+  int status = create(r, n_workers, arena_size);
+  while (status == -ENOMEM && arena_size > SMALLEST_ARENA)
+    status = create(r, n_workers, arena_size /= 4);
+  if (status == WP_OK) r->header->n_workers = n_workers;
+  return status;
+}
+
+unsigned char *wp_region_ring(const wp_region *r, unsigned w) {
+  return r->rings + (size_t)w * 2 * WP_RING_BYTES;
+}
+
+int wp_region_map_ring(wp_region *r, unsigned w) {
+  unsigned char *at = wp_region_ring(r, w);
+  size_t offset = r->rings_offset + w * WP_RING_BYTES;
+  int status = wp_shm_map_at(at, WP_RING_BYTES, r->fd, offset);
+  if (status < 0) return status;
+  return wp_shm_map_at(at + WP_RING_BYTES, WP_RING_BYTES, r->fd, offset);
+}
+
+void wp_region_close_fd(wp_region *r) {
+  if (r->fd >= 0) close(r->fd);
+  r->fd = -1;
+}
+
+void wp_region_free(wp_region *r) {
+  wp_region_close_fd(r);
+  wp_shm_unmap(r->base, r->size);
+  *r = (wp_region){.fd = -1};
+}

@@ -1,0 +1,107 @@
+/*
+** Ring: see ring.h.
+*/
+#include "ring.h"
+
+#include <string.h>
+
+static unsigned char *at(const unsigned char *ring, uint64_t position) {
+  return (unsigned char *)ring + position % WP_RING_BYTES;
+}
+
+static size_t whole(size_t size) {
+  return sizeof(wp_record) + WP_RECORD_ALIGN(size);
+}
+
+void wp_ring_writer_init(wp_ring_writer *w, unsigned char *ring,
+                         wp_line *line) {
+  *w = (wp_ring_writer){.ring = ring, .line = line};
+  w->head = atomic_load(&line->ring_head);
+}
+
+int wp_ring_has_room(const wp_ring_writer *w, size_t bytes) {
+  uint64_t used = w->head - atomic_load(&w->line->ring_tail);
+  size_t open = w->is_open ? w->bytes : 0;
+  return whole(open + bytes) <= WP_RING_BYTES - used;
+}
+
+/* While a record is open its `value` is its own position, which tells it
+** from whatever an older record has left in the same memory. */
+void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
+                  uint32_t first) {
+  wp_record record = {.type = WP_RECORD_RESULT, .slot = slot, .first = first,
+                      .generation = generation, .value = w->head};
+  memcpy(at(w->ring, w->head), &record, sizeof(record));
+  w->is_open = 1;
+  w->bytes = w->count = 0;
+}
+
+void wp_ring_add(wp_ring_writer *w, const void *data, size_t length) {
+  unsigned char *body = at(w->ring, w->head) + sizeof(wp_record);
+  memcpy(body + w->bytes, data, length);
+  w->bytes += (uint32_t)length;
+  w->count++;
+  atomic_store_explicit(&w->line->open, (uint64_t)w->count << 32 | w->bytes,
+                        memory_order_release);
+}
+
+static void advance(wp_ring_writer *w, size_t size) {
+  w->head += whole(size);
+  /* Sequentially consistent: the caller looks at the host's state next. */
+  atomic_store(&w->line->ring_head, w->head);
+}
+
+void wp_ring_publish(wp_ring_writer *w, uint8_t flags, uint64_t value) {
+  wp_record record;
+  memcpy(&record, at(w->ring, w->head), sizeof(record));
+  record.size = w->bytes;
+  record.count = w->count;
+  record.flags = flags;
+  record.value = value;
+  memcpy(at(w->ring, w->head), &record, sizeof(record));
+  advance(w, w->bytes);
+  atomic_store_explicit(&w->line->open, 0, memory_order_release);
+  w->is_open = 0;
+}
+
+void wp_ring_put(wp_ring_writer *w, const wp_record *record,
+                 const void *body) {
+  unsigned char *to = at(w->ring, w->head);
+  memcpy(to, record, sizeof(*record));
+  if (record->size) memcpy(to + sizeof(*record), body, record->size);
+  advance(w, record->size);
+}
+
+int wp_ring_peek(const unsigned char *ring, wp_line *line, wp_record *record,
+                 const unsigned char **body) {
+  uint64_t tail = atomic_load_explicit(&line->ring_tail, memory_order_relaxed);
+  uint64_t head = atomic_load(&line->ring_head);
+  if (head == tail) return 0;
+  uint64_t present = head - tail;
+  if (present > WP_RING_BYTES || present < sizeof(*record)) return WP_ECORRUPT;
+  memcpy(record, at(ring, tail), sizeof(*record));
+  if (whole(record->size) > present) return WP_ECORRUPT;
+  *body = at(ring, tail) + sizeof(*record);
+  return 1;
+}
+
+int wp_ring_peek_open(const unsigned char *ring, wp_line *line,
+                      wp_record *record, const unsigned char **body) {
+  uint64_t open = atomic_load_explicit(&line->open, memory_order_acquire);
+  uint64_t head = atomic_load(&line->ring_head);
+  if ((open >> 32) == 0) return 0;
+  memcpy(record, at(ring, head), sizeof(*record));
+  if (record->type != WP_RECORD_RESULT || record->value != head) return 0;
+  record->size = (uint32_t)open;
+  record->count = (uint32_t)(open >> 32);
+  if (whole(record->size) > WP_RING_BYTES) return WP_ECORRUPT;
+  *body = at(ring, head) + sizeof(*record);
+  return 1;
+}
+
+int wp_ring_consume(wp_line *line, const wp_record *record) {
+  uint64_t tail = atomic_load_explicit(&line->ring_tail, memory_order_relaxed);
+  atomic_store(&line->ring_tail, tail + whole(record->size));
+  return atomic_load(&line->wants_space) &&
+         atomic_exchange(&line->wants_space, 0);
+}

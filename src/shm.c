@@ -1,0 +1,41 @@
+/*
+** Shm: see shm.h.
+*/
+#include "shm.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int wp_shm_create(size_t size, int *fd) {
+  int made = memfd_create("workerpool", MFD_CLOEXEC);
+  if (made < 0) return -errno;
+  if (ftruncate(made, (off_t)size) < 0) {
+    int status = -errno;
+    close(made);
+    return status;
+  }
+  *fd = made;
+  return WP_OK;
+}
+
+void *wp_shm_reserve(size_t size) {
+  void *addr = mmap(NULL, size, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return addr == MAP_FAILED ? NULL : addr;
+}
+
+int wp_shm_map_at(void *addr, size_t size, int fd, size_t offset) {
+  void *got = mmap(addr, size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset);
+  return got == MAP_FAILED ? -errno : WP_OK;
+}
+
+void wp_shm_discard(void *addr, size_t size) {
+  /* Advice: where the kernel cannot punch holes the pages simply stay. */
+  (void)madvise(addr, size, MADV_REMOVE);
+}
+
+void wp_shm_unmap(void *addr, size_t size) {
+  if (addr) munmap(addr, size);
+}

@@ -1,0 +1,25 @@
+/*
+** Shm: unnamed shared memory. A memfd has no name to leak and vanishes with
+** its last user, however that one ends. Files are sparse: address space is
+** cheap, pages come when touched.
+*/
+#ifndef WP_SHM_H
+#define WP_SHM_H
+
+#include "base.h"
+
+/* Makes a sparse memfd of `size` bytes, close-on-exec: 0 or -errno. */
+int wp_shm_create(size_t size, int *fd);
+
+/* Reserves address space without access: NULL when there is none. */
+void *wp_shm_reserve(size_t size);
+
+/* Maps fd[offset …] over reserved space at `addr`: 0 or -errno. */
+int wp_shm_map_at(void *addr, size_t size, int fd, size_t offset);
+
+/* Gives the pages of a mapped range back; it reads as zeros afterwards. */
+void wp_shm_discard(void *addr, size_t size);
+
+void wp_shm_unmap(void *addr, size_t size);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+** Task, arguments: the host writes parcels. See task.h.
+*/
+#include "task.h"
+
+#include <lauxlib.h>
+
+static void start_output(lua_State *L, wp_codec *c, unsigned char kind) {
+  wp_bytes *out = wp_codec_output(c);
+  out->len = 0;
+  if (wp_bytes_append(out, &kind, 1) < 0) luaL_error(L, "not enough memory");
+}
+
+void wp_tasks_range(lua_State *L, wp_codec *c, int start, int step) {
+  start = lua_absindex(L, start);
+  step = lua_absindex(L, step);
+  start_output(L, c, WP_TASKS_RANGE);
+  lua_pushvalue(L, start);
+  lua_pushvalue(L, step);
+  wp_codec_write(L, c, lua_gettop(L) - 1, 2, "range");
+  lua_pop(L, 2);
+}
+
+/* Whether the table on top is an argument list, and of how many. */
+static int is_packed(lua_State *L, lua_Integer *n) {
+  if (lua_getmetatable(L, -1)) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  lua_pushliteral(L, "n");
+  lua_rawget(L, -2);
+  int is_count = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0;
+  *n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  if (is_count) return 1;
+  int has_first = lua_rawgeti(L, -1, 1) != LUA_TNIL;
+  lua_pop(L, 1);
+  *n = (lua_Integer)lua_rawlen(L, -1);
+  return has_first;
+}
+
+/* stack: element -> arguments; returns their number. */
+static int spread(lua_State *L, int single) {
+  lua_Integer n;
+  if (single || !lua_istable(L, -1) || !is_packed(L, &n)) return 1;
+  int table = lua_gettop(L);
+  if (n > INT32_MAX || !lua_checkstack(L, (int)n + LUA_MINSTACK))
+    return luaL_error(L, "cannot send args: %I arguments are too many", n);
+  for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, table, i);
+  lua_remove(L, table);
+  return (int)n;
+}
+
+typedef struct list_job {
+  wp_codec *codec;
+  lua_Integer first, count, done;
+  int single;
+} list_job;
+
+/* stack: list, job */
+static int write_list(lua_State *L) {
+  list_job *job = lua_touserdata(L, 2);
+  for (; job->done < job->count; job->done++) {
+    lua_rawgeti(L, 1, job->first + job->done);
+    int n = spread(L, job->single);
+    wp_codec_write(L, job->codec, lua_gettop(L) - n + 1, n, "args");
+    lua_settop(L, 2);
+  }
+  return 0;
+}
+
+lua_Integer wp_tasks_list(lua_State *L, wp_codec *c, int list,
+                          lua_Integer first, lua_Integer count, int single) {
+  list_job job = {c, first, count, 0, single};
+  list = lua_absindex(L, list);
+  start_output(L, c, WP_TASKS_LIST);
+  lua_pushcfunction(L, write_list);
+  lua_pushvalue(L, list);
+  lua_pushlightuserdata(L, &job);
+  /* An error leaves the output as it was before the element that cannot
+  ** travel: what has been written can be sent. */
+  (void)lua_pcall(L, 2, 0, 0);
+  return job.done;
+}

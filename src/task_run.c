@@ -1,0 +1,165 @@
+/*
+** Task, run: the hot loop of a worker. One protected call serves a whole
+** parcel; after a task that failed it is entered again at the next one.
+*/
+#include "task.h"
+
+#include <lauxlib.h>
+
+/* ---- arguments ------------------------------------------------------------ */
+
+static int read_range(lua_State *L, wp_codec *c, const unsigned char *data,
+                      size_t length, lua_Integer index) {
+  int n;
+  wp_codec_read(L, c, data, length, &n);
+  if (n != 2 || !lua_isnumber(L, -1) || !lua_isnumber(L, -2))
+    return luaL_error(L, "corrupt message: a range that is none");
+  lua_pushinteger(L, index);
+  lua_arith(L, LUA_OPMUL);
+  lua_arith(L, LUA_OPADD);
+  return 1;
+}
+
+/* Pushes the arguments of the list's message at *at, and moves on. */
+static int read_list(lua_State *L, wp_codec *c, const unsigned char *data,
+                     size_t length, size_t *at) {
+  int n;
+  *at += wp_codec_read(L, c, data + *at, length - *at, &n);
+  return n;
+}
+
+int wp_tasks_arguments(lua_State *L, wp_codec *c, const unsigned char *data,
+                       size_t length, lua_Integer index) {
+  int top = lua_gettop(L), n = 0;
+  size_t at = 1;
+  if (length == 0) return luaL_error(L, "corrupt message: empty parcel");
+  if (data[0] == WP_TASKS_RANGE)
+    return read_range(L, c, data + 1, length - 1, index);
+  for (lua_Integer i = 0; i <= index; i++) {
+    lua_settop(L, top);
+    n = read_list(L, c, data, length, &at);
+  }
+  return n;
+}
+
+/* ---- the loop --------------------------------------------------------------- */
+
+/*
+** Fixed stack of run_protected:
+**   1 run, 2 seeder, 3 start, 4 step, 5 function, 6 … prefix
+*/
+enum { AT_RUN = 1, AT_SEEDER, AT_START, AT_STEP, AT_CALL };
+
+static int push_arguments(lua_State *L, wp_run *run) {
+  if (run->data[0] == WP_TASKS_LIST)
+    return read_list(L, run->codec, run->data, run->length, &run->at);
+  lua_Integer index = (lua_Integer)run->skip + run->done;
+  if (lua_isinteger(L, AT_START) && lua_isinteger(L, AT_STEP)) {
+    lua_Unsigned start = (lua_Unsigned)lua_tointeger(L, AT_START);
+    lua_Unsigned step = (lua_Unsigned)lua_tointeger(L, AT_STEP);
+    lua_pushinteger(L, (lua_Integer)(start + step * (lua_Unsigned)index));
+  } else {
+    lua_pushnumber(L, lua_tonumber(L, AT_START) +
+                          lua_tonumber(L, AT_STEP) * (lua_Number)index);
+  }
+  return 1;
+}
+
+static void give_stream(lua_State *L, const wp_run *run) {
+  lua_pushvalue(L, AT_SEEDER);
+  lua_pushinteger(L, run->seed);
+  lua_pushinteger(L, (lua_Integer)(run->tag + run->done));
+  lua_call(L, 2, 0);
+}
+
+static int call_task(lua_State *L, wp_run *run, int top) {
+  if (run->seeded) give_stream(L, run);
+  if (run->stamp) run->stamp(run->ud, 1);
+  for (int i = AT_CALL; i <= top; i++) lua_pushvalue(L, i);
+  run->n_arguments = 0;
+  run->stage = WP_AT_DECODE;
+  int n = push_arguments(L, run);
+  run->n_arguments = n;
+  run->stage = WP_AT_CALL;
+  lua_call(L, top - AT_CALL + n, LUA_MULTRET);
+  if (run->stamp) run->stamp(run->ud, 0);
+  return lua_gettop(L) - top;
+}
+
+static int send_result(lua_State *L, wp_run *run, int first, int n) {
+  wp_bytes *out = wp_codec_output(run->codec);
+  const unsigned char mark = WP_RESULT_VALUES;
+  run->stage = WP_AT_ENCODE;
+  out->len = 0;
+  if (wp_bytes_append(out, &mark, 1) < 0)
+    return luaL_error(L, "not enough memory");
+  wp_codec_write(L, run->codec, first, n, "result");
+  return run->reply(run->ud, out->data, out->len);
+}
+
+static int run_protected(lua_State *L) {
+  wp_run *run = lua_touserdata(L, AT_RUN);
+  int top = lua_gettop(L);
+  while (run->done < run->count) {
+    int n = call_task(L, run, top);
+    run->status = send_result(L, run, top + 1, n);
+    if (run->status < 0) return 0;
+    run->done++;
+    lua_settop(L, top);
+  }
+  return 0;
+}
+
+/* stack: …, failure -> … ; the failure becomes the task's result. */
+static int send_failure(lua_State *L, wp_run *run) {
+  wp_bytes *out = wp_codec_output(run->codec);
+  const unsigned char mark = WP_RESULT_FAILURE;
+  out->len = 0;
+  if (run->stamp) run->stamp(run->ud, 0);
+  if (wp_bytes_append(out, &mark, 1) < 0)
+    return luaL_error(L, "not enough memory");
+  wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
+  lua_pop(L, 1);
+  run->done++;
+  return run->reply(run->ud, out->data, out->len);
+}
+
+/* Pushes start and step of a range, or two nils; skips what a list must. */
+static void prepare(lua_State *L, wp_run *run) {
+  run->done = 0;
+  run->status = WP_OK;
+  run->at = 1;
+  if (run->length == 0) luaL_error(L, "corrupt message: empty parcel");
+  int top = lua_gettop(L), n = 0;
+  if (run->data[0] == WP_TASKS_RANGE) {
+    wp_codec_read(L, run->codec, run->data + 1, run->length - 1, &n);
+  } else {
+    for (uint32_t i = 0; i < run->skip; i++) {
+      read_list(L, run->codec, run->data, run->length, &run->at);
+      lua_settop(L, top);
+    }
+  }
+  lua_settop(L, top + 2);
+}
+
+int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
+                 int handler, int seeder) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 2 * (n_prefix + 8), "too many leading arguments");
+  prepare(L, run);
+  while (run->done < run->count && run->status == WP_OK) {
+    lua_pushcfunction(L, run_protected);
+    lua_pushlightuserdata(L, run);
+    lua_pushvalue(L, seeder);
+    lua_pushvalue(L, top + 1);
+    lua_pushvalue(L, top + 2);
+    for (int i = 0; i <= n_prefix; i++) lua_pushvalue(L, call + i);
+    int failed = lua_pcall(L, 5 + n_prefix, 0, handler) != LUA_OK;
+    if (failed) {
+      run->status = send_failure(L, run);
+      if (run->stop_at_failure) break;
+    }
+  }
+  lua_settop(L, top);
+  return run->status;
+}

@@ -1,0 +1,246 @@
+/*
+** Worker: a worker's side of the engine, in its own process. It pulls
+** parcels from its own queue and from the one it shares with its siblings,
+** so it stays busy while the host computes; it sleeps on its bell when both
+** are empty.
+*/
+#include "bell.h"
+#include "engine.h"
+#include "queue.h"
+#include "ring.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+struct wp_worker {
+  const wp_region *region;
+  wp_line *line;
+  unsigned index;
+  int bell;
+  int hub;
+  wp_ring_writer writer;
+  int has_parcel;
+  uint32_t slot;
+  uint32_t generation;
+  uint32_t done;  /* tasks of the parcel that have been replied to */
+  uint64_t began_ns;
+};
+
+/* Descriptors that a careless loop in a task will not close. */
+#define OUT_OF_THE_WAY 500
+
+static wp_worker *the_worker; /* of this process, or NULL */
+
+/* A task that forks and lets the child return would give us a twin that
+** writes into the same ring. The twin leaves when it comes back to us. What
+** it held of our descriptors it closes at once, so that a process which
+** outlives us does not keep up the appearance of our being alive. */
+static int is_twin;
+
+static void after_fork_child(void) {
+  if (!the_worker) return;
+  is_twin = 1;
+  wp_fd_close(&the_worker->bell);
+  wp_fd_close(&the_worker->hub);
+}
+
+static void install_twin_care(void) {
+  pthread_atfork(NULL, NULL, after_fork_child);
+}
+
+int wp_worker_live(const wp_pool *p, unsigned index, int bell) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  wp_worker w = {.region = &p->region,
+                 .line = &p->region.lines[index],
+                 .index = index,
+                 .bell = wp_fd_move(bell, OUT_OF_THE_WAY),
+                 .hub = wp_fd_move(p->hub, OUT_OF_THE_WAY)};
+  pthread_once(&once, install_twin_care);
+  is_twin = 0;
+  wp_ring_writer_init(&w.writer, wp_region_ring(&p->region, index), w.line);
+  the_worker = &w;
+  int status = p->config.worker_main(&w, p->config.ud);
+  if (is_twin) _exit(0);
+  (void)wp_finish(&w);
+  the_worker = NULL;
+  return status;
+}
+
+unsigned wp_worker_index(const wp_worker *w) { return w->index; }
+
+/* ---- telling the host ---------------------------------------------------- */
+
+static uint64_t my_bit(const wp_worker *w) {
+  return (uint64_t)1 << (w->index % 64);
+}
+
+static void tell_host(wp_worker *w) {
+  wp_header *header = w->region->header;
+  wp_atomic64 *ready = &header->ready[w->index / 64];
+  if (!(atomic_load(ready) & my_bit(w))) atomic_fetch_or(ready, my_bit(w));
+  if (atomic_load(&header->host_waits) &&
+      atomic_exchange(&header->host_waits, 0))
+    wp_hub_ring(w->hub);
+}
+
+/* Sleeps until the host has made room. */
+static int wait_for_room(wp_worker *w, size_t bytes) {
+  while (!wp_ring_has_room(&w->writer, bytes)) {
+    atomic_store(&w->line->wants_space, 1);
+    tell_host(w);
+    if (wp_ring_has_room(&w->writer, bytes)) break;
+    int status = wp_bell_wait(w->bell);
+    if (status < 0) return status;
+  }
+  return WP_OK;
+}
+
+/* ---- results -------------------------------------------------------------- */
+
+static int publish(wp_worker *w, uint8_t flags, uint64_t value) {
+  if (!w->writer.is_open) {
+    int status = wait_for_room(w, 0);
+    if (status < 0) return status;
+    wp_ring_open(&w->writer, w->slot, w->generation, w->done);
+  }
+  wp_ring_publish(&w->writer, flags, value);
+  tell_host(w);
+  return WP_OK;
+}
+
+int wp_flush(wp_worker *w) {
+  return w->writer.is_open ? publish(w, 0, 0) : WP_OK;
+}
+
+/* A body longer than a piece goes out as several records. */
+static int put_pieces(wp_worker *w, wp_record record, const void *data,
+                      size_t length) {
+  const unsigned char *at = data;
+  for (;;) {
+    int more = length > WP_RING_PIECE;
+    record.size = (uint32_t)(more ? WP_RING_PIECE : length);
+    record.flags = more ? WP_RECORD_MORE : 0;
+    int status = wait_for_room(w, record.size);
+    if (status < 0) return status;
+    wp_ring_put(&w->writer, &record, at);
+    tell_host(w);
+    if (!more) return WP_OK;
+    at += record.size;
+    length -= record.size;
+  }
+}
+
+static int reply_alone(wp_worker *w, const void *data, size_t length) {
+  int status = wp_flush(w);
+  if (status < 0) return status;
+  wp_record record = {.type = WP_RECORD_RESULT, .slot = w->slot,
+                      .generation = w->generation, .first = w->done,
+                      .count = 1};
+  status = put_pieces(w, record, data, length);
+  if (status == WP_OK) w->done++;
+  return status;
+}
+
+int wp_reply(wp_worker *w, const void *data, size_t length) {
+  if (is_twin) _exit(0);
+  if (length > WP_RING_PIECE) return reply_alone(w, data, length);
+  if (!wp_ring_has_room(&w->writer, length) ||
+      w->writer.bytes + length > WP_RING_PIECE) {
+    int status = wp_flush(w);
+    if (status == WP_OK) status = wait_for_room(w, length);
+    if (status < 0) return status;
+  }
+  if (!w->writer.is_open)
+    wp_ring_open(&w->writer, w->slot, w->generation, w->done);
+  wp_ring_add(&w->writer, data, length);
+  w->done++;
+  return WP_OK;
+}
+
+int wp_finish(wp_worker *w) {
+  if (!w->has_parcel) return WP_OK;
+  if (is_twin) _exit(0);
+  uint64_t worked = wp_now_ns() - w->began_ns;
+  w->has_parcel = 0;
+  atomic_fetch_add(&w->line->working_ns, worked);
+  int status = publish(w, WP_RECORD_LAST, worked);
+  atomic_fetch_add(&w->line->completed, w->done);
+  return status;
+}
+
+int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
+            size_t length) {
+  if (is_twin) _exit(0);
+  int status = wp_flush(w);
+  if (status < 0) return status;
+  wp_record record = {.type = WP_RECORD_MESSAGE, .kind = (uint16_t)kind,
+                      .value = tag};
+  return put_pieces(w, record, data, length);
+}
+
+/* ---- parcels --------------------------------------------------------------- */
+
+static int claim(wp_worker *w, uint32_t *slot) {
+  wp_queue *queues = w->region->queues;
+  wp_slot *slots = w->region->slots;
+  return wp_queue_claim(&queues[1 + w->index], slots, w->index, slot) ||
+         wp_queue_claim(&queues[0], slots, w->index, slot);
+}
+
+static int anything_to_do(wp_worker *w) {
+  wp_queue *queues = w->region->queues;
+  return wp_queue_waiting(&queues[1 + w->index]) ||
+         wp_queue_waiting(&queues[0]) || atomic_load(&w->line->stop);
+}
+
+/* Says that it sleeps, looks once more, sleeps: see engine.c for the same
+** on the host's side. */
+static int sleep_for_parcels(wp_worker *w) {
+  wp_atomic64 *sleepers = &w->region->header->sleepers[w->index / 64];
+  uint64_t slept_ns = wp_now_ns();
+  int status = WP_OK;
+  atomic_store(&w->line->phase, WP_PHASE_IDLE);
+  atomic_fetch_or(sleepers, my_bit(w));
+  if (!anything_to_do(w)) status = wp_bell_wait(w->bell);
+  atomic_fetch_and(sleepers, ~my_bit(w));
+  atomic_fetch_add(&w->line->waiting_ns, wp_now_ns() - slept_ns);
+  return status;
+}
+
+static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
+  const wp_slot *s = &w->region->slots[slot];
+  const unsigned char *arena = w->region->arena;
+  w->has_parcel = 1;
+  w->slot = slot;
+  w->generation = (uint32_t)(atomic_load(&s->owner) >> 32);
+  w->done = 0;
+  w->began_ns = wp_now_ns();
+  *batch = (wp_task_batch){.tag = s->tag, .data = arena + s->offset,
+                           .length = s->length,
+                           .job_data = arena + s->job_offset,
+                           .job_length = s->job_length, .job_id = s->job_id,
+                           .count = s->count, .skip = s->skip,
+                           .flags = s->flags};
+  atomic_store(&w->line->phase, WP_PHASE_TASK);
+}
+
+int wp_receive(wp_worker *w, wp_task_batch *batch) {
+  uint32_t slot;
+  int status = wp_finish(w);
+  while (status == WP_OK) {
+    if (is_twin) _exit(0);
+    if (claim(w, &slot)) {
+      begin(w, slot, batch);
+      return 1;
+    }
+    if (atomic_load(&w->line->stop)) return 0;
+    status = sleep_for_parcels(w);
+  }
+  return status;
+}
+
+void wp_stamp(wp_worker *w, unsigned phase, int begins) {
+  atomic_store_explicit(&w->line->phase, phase, memory_order_relaxed);
+  atomic_store_explicit(&w->line->started_ns, begins ? wp_now_ns() : 0,
+                        memory_order_release);
+}

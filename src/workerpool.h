@@ -1,0 +1,237 @@
+/*
+** workerpool: a pool of worker processes for Lua 5.4 and for C.
+**
+** This header is the whole public interface of libworkerpool and its
+** manual. It has three parts:
+**
+**   1. the engine: parcels of bytes to workers, results of bytes back;
+**   2. the worker's side of the engine, for workers written in C;
+**   3. Lua on top: open the module in a lua_State, and run Lua functions in
+**      workers from a C program.
+**
+** Calls return 0 or a positive figure on success and a negative status on
+** failure: -errno, or one of WP_E… in this file. wp_status_text explains.
+**
+** A pool belongs to the thread that opened it. The library installs no
+** signal handler and waits for no process that it did not start. Nothing
+** here calls back into the host, except that a worker process, newly forked,
+** runs `worker_main` and never returns from it.
+*/
+#ifndef WORKERPOOL_H
+#define WORKERPOOL_H
+
+#include "base.h"
+
+#include <sys/types.h>
+
+#define WP_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wp_pool wp_pool;     /* the host's side */
+typedef struct wp_worker wp_worker; /* a worker's side */
+typedef struct wp_job wp_job;       /* what parcels are to be done with */
+
+/* ---- 1. the engine ---------------------------------------------------- */
+
+/*
+** Fill with wp_config_init, change what you like, pass to wp_open.
+*/
+typedef struct wp_config {
+  unsigned n_workers; /* 1 … WP_LIMIT_WORKERS; default: wp_cpu_count() */
+  /* What a worker does from birth to death, in its own process; what it
+  ** returns is the exit status. */
+  int (*worker_main)(wp_worker *worker, void *ud);
+  void *ud; /* for worker_main; as of the time of the fork */
+} wp_config;
+
+WP_API void wp_config_init(wp_config *config);
+
+/* CPUs that this process may run on, by its affinity mask. At least 1. */
+WP_API unsigned wp_cpu_count(void);
+
+/* Makes a pool. Starts no worker: see wp_start. */
+WP_API int wp_open(const wp_config *config, wp_pool **pool);
+
+/* Kills what still runs, reaps it, frees everything. In a process that was
+** forked off since wp_open it frees memory only. NULL is allowed. */
+WP_API void wp_close(wp_pool *pool);
+
+/* Forks worker `worker` (0 … n_workers-1), which must not be running. In the
+** child this call does not return. */
+WP_API int wp_start(wp_pool *pool, unsigned worker);
+
+/* 1 while the worker lives, or has died but its WP_EVENT_EXIT is not out. */
+WP_API int wp_running(const wp_pool *pool, unsigned worker);
+WP_API pid_t wp_worker_pid(const wp_pool *pool, unsigned worker);
+
+/* Lets a worker leave once nothing is left that it could claim. */
+WP_API int wp_stop(wp_pool *pool, unsigned worker);
+/* Sends it SIGKILL. Either way a WP_EVENT_EXIT follows. */
+WP_API int wp_kill(wp_pool *pool, unsigned worker);
+
+/*
+** A job is announced once and named by many parcels; every worker, also one
+** that starts later, reads it when it meets it first. Bytes are copied.
+** wp_retire lets go of it; parcels under way may still use it.
+*/
+WP_API int wp_announce(wp_pool *pool, const void *data, size_t length,
+                       wp_job **job);
+WP_API void wp_retire(wp_pool *pool, wp_job *job);
+
+typedef struct wp_parcel {
+  wp_job *job;
+  const void *data;
+  size_t length;
+  uint64_t tag;   /* yours; comes back with every event of this parcel. When
+                     a part is submitted again its tag is tag + first */
+  uint32_t count; /* tasks in it that are to run, at least 1 */
+  uint32_t skip;  /* tasks at its start that are not */
+  uint32_t flags; /* yours, for the worker */
+  int target;     /* a worker, or WP_ANY */
+} wp_parcel;
+
+#define WP_ANY (-1)
+
+/* Queues a parcel; data is copied. *ticket names it until it has ended.
+** WP_EFULL: WP_LIMIT_PARCELS are under way; take events first. */
+WP_API int wp_submit(wp_pool *pool, const wp_parcel *parcel, uint64_t *ticket);
+
+/* Takes back a parcel that no worker has claimed: 1, or 0 when it is too
+** late. No event follows. */
+WP_API int wp_cancel(wp_pool *pool, uint64_t ticket);
+
+/* Takes back all parcels with tags from `low` to `high` that no worker has
+** claimed. Sets the bits, in WP_LIMIT_WORKERS / 64 words, of the workers that
+** hold the others; returns the number of those parcels. */
+WP_API unsigned wp_abandon(wp_pool *pool, uint64_t low, uint64_t high,
+                           uint64_t *busy);
+
+/* The worker that has claimed it, or -1. */
+WP_API int wp_claimant(const wp_pool *pool, uint64_t ticket);
+
+typedef enum wp_event_type {
+  WP_EVENT_RESULT = 1, /* results of some tasks of a parcel, in order */
+  WP_EVENT_MESSAGE,    /* bytes that a worker sent with wp_send */
+  WP_EVENT_EXIT        /* a worker has ended, however */
+} wp_event_type;
+
+/* An event's data is valid until the next call of wp_next. */
+typedef struct wp_event {
+  wp_event_type type;
+  unsigned worker;
+  uint64_t tag;    /* the parcel's; MESSAGE: the sender's */
+  uint64_t ticket; /* RESULT, and EXIT when `holds` */
+  const unsigned char *data;
+  size_t length;
+  uint32_t first;      /* RESULT: index in the parcel of the first task;
+                          EXIT: of the task that was running */
+  uint32_t count;      /* RESULT: tasks; EXIT: tasks left, that one included */
+  int last;            /* RESULT: the parcel has ended */
+  uint64_t elapsed_ns; /* RESULT and last: time in the worker */
+  unsigned kind;       /* MESSAGE: the sender's */
+  int holds;           /* EXIT: it died with a parcel */
+  unsigned phase;      /* EXIT: WP_IN_… */
+  pid_t pid;           /* EXIT */
+  int known;           /* EXIT: 0 when somebody else took its status */
+  int signal;          /* EXIT: that killed it, or 0 */
+  int exit_code;       /* EXIT */
+} wp_event;
+
+/* What a worker was doing when it ended. */
+enum { WP_IN_START, WP_IN_INIT, WP_IN_IDLE, WP_IN_TASK, WP_IN_EXIT };
+
+/* The next event: 1 and *event, or 0 when `timeout_ms` have passed; -1 waits
+** as long as there are workers, 0 does not wait. -EINTR when a signal came
+** while it slept. */
+WP_API int wp_next(wp_pool *pool, int timeout_ms, wp_event *event);
+
+/* A descriptor that polls readable when wp_next has something to do, for a
+** host with an event loop of its own. Belongs to the pool. */
+WP_API int wp_descriptor(wp_pool *pool);
+
+/* After a RESULT that is last, or an EXIT that holds, and before the next
+** wp_next: queues tasks first … first+count-1 of that parcel again. */
+WP_API int wp_submit_again(wp_pool *pool, const wp_event *event,
+                           uint32_t first, uint32_t count, int target,
+                           uint64_t *ticket);
+
+/* The bytes of the parcel that `event` names, while the event lasts: 0 or
+** WP_EINVAL. *skip is its wp_parcel.skip. */
+WP_API int wp_parcel_data(const wp_pool *pool, const wp_event *event,
+                          const unsigned char **data, size_t *length,
+                          uint32_t *skip);
+
+/* Parcels that have not ended. */
+WP_API unsigned wp_pending(const wp_pool *pool);
+
+/* What a worker is at, read from shared memory without disturbing it. */
+typedef struct wp_progress {
+  uint64_t completed;  /* tasks since it started, the current parcel's too */
+  uint64_t started_ns; /* clock when the running function began; 0: none */
+  uint64_t working_ns;
+  uint64_t waiting_ns;
+  unsigned phase;
+} wp_progress;
+
+WP_API void wp_inspect(const wp_pool *pool, unsigned worker,
+                       wp_progress *progress);
+
+/* Tasks that all workers have completed since wp_open, those included whose
+** results have not been taken. */
+WP_API uint64_t wp_completed(const wp_pool *pool);
+
+/* The parcel that a worker is at: 1, its tag and the index in it of the task
+** that runs; or 0. */
+WP_API int wp_holding(const wp_pool *pool, unsigned worker, uint64_t *tag,
+                      uint32_t *index);
+
+/* ---- 2. the worker's side --------------------------------------------- */
+
+typedef struct wp_task_batch {
+  uint64_t tag;
+  const unsigned char *data; /* the parcel's; valid until the next receive */
+  size_t length;
+  const unsigned char *job_data;
+  size_t job_length;
+  uint32_t job_id; /* names the job; never 0 */
+  uint32_t count;
+  uint32_t skip;
+  uint32_t flags;
+} wp_task_batch;
+
+WP_API unsigned wp_worker_index(const wp_worker *worker);
+
+/* The next parcel: 1, 0 when it is time to leave, WP_ECLOSED when the host
+** is gone. Ends the parcel before (as wp_finish does). */
+WP_API int wp_receive(wp_worker *worker, wp_task_batch *batch);
+
+/* The result of the next task of the parcel. Blocks while the host does not
+** read; WP_ECLOSED when it is gone. */
+WP_API int wp_reply(wp_worker *worker, const void *data, size_t length);
+
+/* Ends the parcel, also before its last task. */
+WP_API int wp_finish(wp_worker *worker);
+
+/* Makes the results so far visible now, in a parcel that takes long. */
+WP_API int wp_flush(wp_worker *worker);
+
+/* Sends bytes that are no result; they overtake no result given before. */
+WP_API int wp_send(wp_worker *worker, unsigned kind, uint64_t tag,
+                   const void *data, size_t length);
+
+/* Says that a function begins (or has ended), for the host's clocks. */
+WP_API void wp_stamp(wp_worker *worker, unsigned phase, int begins);
+
+/* ---- status ------------------------------------------------------------ */
+
+/* WP_OK, WP_EFULL, WP_ETOOBIG, WP_ECORRUPT, WP_ECLOSED, WP_EINVAL and
+** wp_status_text come from base.h. */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
