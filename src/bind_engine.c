@@ -210,7 +210,8 @@ static int engine_submit(lua_State *L) {
                       .count = (uint32_t)luaL_checkinteger(L, 5),
                       .flags = (uint32_t)luaL_optinteger(L, 6, 0),
                       .target = (int)luaL_optinteger(L, 7, WP_ANY)};
-  return push_ticket(L, wp_submit(e->pool, &parcel, &ticket), ticket);
+  int status = wp_submit(e->pool, &parcel, &ticket);
+  return push_ticket(L, status, ticket);
 }
 
 static int engine_cancel(lua_State *L) {

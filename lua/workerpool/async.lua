@@ -113,6 +113,7 @@ function Queue:job_for(f)
 end
 
 local function packed(args)
+  if args == nil then return { n = 0 } end
   if type(args) ~= "table" or debug.getmetatable(args) then return pack(args) end
   return pack(unpack(args, 1, math.tointeger(args.n) or #args))
 end

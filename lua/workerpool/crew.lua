@@ -82,13 +82,16 @@ function Crew:each_running(f)
   end
 end
 
+function Crew:dismiss(w)
+  self.expected[w] = true
+  self.engine:stop(w)
+end
+
 -- Lets every worker finish what is queued and leave; returns the first error
 -- of an exit function, if any.
 function Crew:stop_all()
-  self:each_running(function(w)
-    self.expected[w] = true
-    self.engine:stop(w)
-  end)
+  self.leaving = true
+  self:each_running(function(w) self:dismiss(w) end)
   while self.n_running > 0 do self:pump() end
   return self.exit_error
 end
@@ -223,16 +226,24 @@ function on_event.exit(self, w, tag, first, count)
   local owner = tag and self.owners[tag >> TAG_BITS]
   if owner then
     owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
-  elseif not expected or (ending.phase == "exit" and ending.signal) then
+  elseif not expected or ending.timeout or (ending.phase == "exit" and ending.signal) then
     self:bury_idle(w, ending)
   end
-  self:replace(w)
+  self:replace(w, tag and 1 or 0)
 end
 
--- A dead worker has a successor as long as somebody may want it.
-function Crew:replace(w)
+-- A dead worker has a successor as long as somebody may want it; while the
+-- crew is leaving, only if there is work that nobody else might do. The
+-- parcel that it held still counts as pending here.
+function Crew:replace(w, held)
   if self.closing or w >= self.wanted or self.engine:running(w) then return end
-  if next(self.owners) then self:start(w) end
+  if self.leaving then
+    if self.n_running > 0 or self.engine:pending() <= held then return end
+    self:start(w)
+    self:dismiss(w)
+  elseif next(self.owners) then
+    self:start(w)
+  end
 end
 
 --- Handles one event. Waits for it as long as `seconds` says (nil: until
