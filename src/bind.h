@@ -24,6 +24,21 @@ int wp_push_failure(lua_State *L, int status);
 /* Gives a worker a Lua face; pushes it. */
 void wp_push_link(lua_State *L, wp_worker *worker);
 
+/* Workers as threads, each with a Lua state of its own. */
+typedef struct wp_thread_states wp_thread_states;
+wp_thread_states *wp_thread_states_new(const char *path, const char *cpath);
+void wp_thread_states_free(wp_thread_states *t);
+int wp_thread_live(wp_thread_states *t, wp_worker *worker);
+void wp_thread_interrupt(wp_thread_states *t, unsigned worker);
+/* The exit status of the thread that runs, should it end by an error. */
+extern _Thread_local int wp_thread_status;
+/* Makes everything that a state runs from now on raise. */
+void wp_interrupt_state(lua_State *L);
+
+/* Prepares the new states of threads; for programs that have the modules
+** built in. NULL: package.path finds them. */
+extern void (*wp_prepare_state)(lua_State *L);
+
 WP_API int luaopen_workerpool_core(lua_State *L);
 
 #endif

@@ -2,7 +2,10 @@
 ** Bind, engine: a pool's host side as Lua sees it. All methods that can fail
 ** for the world's reasons give nil, message, status.
 **
-**   core.engine(n_workers, main) -> engine; main(link) is a worker's life
+**   core.engine(n_workers, main [, method, ...]) -> engine; main(link) is a
+**     forked worker's life; method "spawn" and "forkserver" take a program
+**     and its arguments, "threading" package.path and package.cpath
+**   engine:set_setup(bytes)
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket
@@ -27,6 +30,7 @@ typedef struct engine {
   lua_State *L; /* the state that forks; a worker goes on in its copy */
   pid_t owner;
   wp_event event;
+  wp_thread_states *threads; /* "threading" */
 } engine;
 
 static engine *check_engine(lua_State *L) {
@@ -68,33 +72,80 @@ static int live(wp_worker *worker, void *ud) {
   return 70;
 }
 
+static int live_as_thread(wp_worker *worker, void *ud) {
+  return wp_thread_live(((engine *)ud)->threads, worker);
+}
+
+static void interrupt_thread(unsigned worker, void *ud) {
+  wp_thread_interrupt(((engine *)ud)->threads, worker);
+}
+
 static int engine_gc(lua_State *L) {
   engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
   wp_pool *pool = e->pool;
   e->pool = NULL;
   if (pool) wp_close(pool);
+  wp_thread_states_free(e->threads);
+  e->threads = NULL;
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, e);
   return 0;
 }
 
+#define MOST_WORDS 16
+
+/* The words of a command line, from stack index 4 on. */
+static void read_words(lua_State *L, char **argv, int last) {
+  int n = last - 3;
+  luaL_argcheck(L, n >= 1 && n < MOST_WORDS, 4, "wanted a program");
+  for (int i = 0; i < n; i++) argv[i] = (char *)luaL_checkstring(L, 4 + i);
+  argv[n] = NULL;
+}
+
+static void configure(lua_State *L, engine *e, wp_config *c, char **argv,
+                      int last) {
+  static const char *const names[] = {"fork", "spawn", "forkserver",
+                                      "threading", NULL};
+  c->start = (wp_start_method)luaL_checkoption(L, 3, "fork", names);
+  c->worker_main = live;
+  if (c->start == WP_START_THREAD) {
+    e->threads = wp_thread_states_new(luaL_checkstring(L, 4),
+                                      luaL_checkstring(L, 5));
+    if (!e->threads) luaL_error(L, "not enough memory");
+    c->worker_main = live_as_thread;
+    c->interrupt = interrupt_thread;
+  } else if (c->start != WP_START_FORK) {
+    read_words(L, argv, last);
+    c->argv = argv;
+  }
+}
+
+/* stack: n_workers, main, method, words… */
 static int new_engine(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   luaL_argcheck(L, n >= 1 && n <= WP_LIMIT_WORKERS, 1, "out of range");
-  engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
-  *e = (engine){.owner = getpid()};
-  luaL_setmetatable(L, WP_ENGINE_NAME);
+  char *argv[MOST_WORDS];
   wp_config config;
   wp_config_init(&config);
   config.n_workers = (unsigned)n;
-  config.worker_main = live;
+  engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
+  *e = (engine){.owner = getpid()};
+  luaL_setmetatable(L, WP_ENGINE_NAME);
+  configure(L, e, &config, argv, lua_gettop(L) - 1);
   config.ud = e;
   int status = wp_open(&config, &e->pool);
   if (status < 0) return wp_push_failure(L, status);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, e);
   return 1;
+}
+
+static int engine_set_setup(lua_State *L) {
+  engine *e = check_engine(L);
+  size_t length;
+  const char *data = luaL_checklstring(L, 2, &length);
+  return pushed(L, wp_set_setup(e->pool, data, length));
 }
 
 static int engine_start(lua_State *L) {
@@ -362,6 +413,7 @@ static int engine_again(lua_State *L) {
 
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
+      {"set_setup", engine_set_setup},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
       {"pid", engine_pid},           {"fileno", engine_fileno},

@@ -9,6 +9,7 @@
 **   core.pin(list [, pid]) -> true | nil, message
 **   core.is_tty(file) -> boolean          core.columns(file) -> n | nil
 **   core.threads() -> threads of this process
+**   core.program() -> path of the program that runs
 */
 #include "bind.h"
 #include "process.h"
@@ -121,11 +122,20 @@ static int threads(lua_State *L) {
   return 1;
 }
 
+static int program(lua_State *L) {
+  char path[4096];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+  if (n < 0) return wp_push_failure(L, -errno);
+  lua_pushlstring(L, path, (size_t)n);
+  return 1;
+}
+
 void wp_bind_system(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"now", now},           {"sleep", sleep_for}, {"getpid", get_pid},
       {"exit", leave},        {"random_bits", random_bits},
       {"affinity", affinity}, {"pin", pin},         {"is_tty", is_tty},
-      {"columns", columns},   {"threads", threads}, {NULL, NULL}};
+      {"columns", columns},   {"threads", threads},
+      {"program", program},   {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

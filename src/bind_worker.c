@@ -33,9 +33,14 @@ static wp_link *check_link(lua_State *L) {
 }
 
 /* The host is gone or has lost interest: nobody is left to tell. */
-static int receive(wp_link *l) {
+static void leave(lua_State *L, wp_link *l) {
+  if (!wp_worker_is_thread(l->worker)) _exit(1);
+  luaL_error(L, "the pool is gone");
+}
+
+static int receive(lua_State *L, wp_link *l) {
   int got = wp_receive(l->worker, &l->batch);
-  if (got < 0) _exit(1);
+  if (got < 0) leave(L, l);
   return got;
 }
 
@@ -47,7 +52,7 @@ static int push_job_id(lua_State *L, wp_link *l, int got) {
 
 static int link_receive(lua_State *L) {
   wp_link *l = check_link(L);
-  return push_job_id(L, l, receive(l));
+  return push_job_id(L, l, receive(L, l));
 }
 
 static int link_job(lua_State *L) {
@@ -96,13 +101,13 @@ static int link_run(lua_State *L) {
   int got;
   do {
     prepare(L, l, codec);
-    if (wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4) < 0) _exit(1);
+    if (wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4) < 0) leave(L, l);
     l->served += l->run.done;
     if (is_retired(l)) {
-      if (wp_finish(l->worker) < 0) _exit(1);
+      if (wp_finish(l->worker) < 0) leave(L, l);
       return 0;
     }
-    got = receive(l);
+    got = receive(L, l);
   } while (got && l->batch.job_id == job_id);
   return push_job_id(L, l, got);
 }
@@ -142,8 +147,8 @@ static int link_send(lua_State *L) {
   lua_Integer kind = luaL_checkinteger(L, 3);
   uint64_t tag = (l->batch.tag & ~WP_TAG_INDEX) |
                  (uint64_t)luaL_optinteger(L, 4, 0);
-  if (wp_send(l->worker, (unsigned)kind, tag, out->data, out->len))
-    _exit(1);
+  if (wp_send(l->worker, (unsigned)kind, tag, out->data, out->len) < 0)
+    leave(L, l);
   return 0;
 }
 
@@ -164,6 +169,47 @@ static int link_seed(lua_State *L) {
   return 0;
 }
 
+/* -> the bytes that the host has set up, or nil */
+static int link_setup(lua_State *L) {
+  const void *data;
+  size_t length;
+  if (!wp_worker_setup(check_link(L)->worker, &data, &length)) return 0;
+  lua_pushlstring(L, data, length);
+  return 1;
+}
+
+/* -> true in a child; false when the host is gone */
+static int link_serve(lua_State *L) {
+  int got = wp_serve(check_link(L)->worker);
+  if (got < 0) return wp_push_failure(L, got);
+  lua_pushboolean(L, got == WP_ROLE_WORKER);
+  return 1;
+}
+
+/* Ends the thread that calls it, pcall or not: what os.exit is to a process. */
+static int link_abandon(lua_State *L) {
+  wp_link *l = check_link(L);
+  wp_thread_status = (int)luaL_optinteger(L, 2, 0);
+  wp_dismiss(l->worker);
+  wp_interrupt_state(L);
+  return 0;
+}
+
+static int link_is_thread(lua_State *L) {
+  lua_pushboolean(L, wp_worker_is_thread(check_link(L)->worker));
+  return 1;
+}
+
+/* core.attach() -> link, "worker" | "server" */
+static int attach(lua_State *L) {
+  wp_worker *worker = NULL;
+  int role = wp_attach(&worker);
+  if (role < 0) return wp_push_failure(L, role);
+  wp_push_link(L, worker);
+  lua_pushstring(L, role == WP_ROLE_SERVER ? "server" : "worker");
+  return 2;
+}
+
 static int link_index(lua_State *L) {
   lua_pushinteger(L, wp_worker_index(check_link(L)->worker));
   return 1;
@@ -177,6 +223,8 @@ static void push_metatable(lua_State *L) {
       {"seed", link_seed},       {"index", link_index},
       {"arguments", link_arguments},
       {"lifespan", link_lifespan}, {"retired", link_retired},
+      {"setup", link_setup},       {"serve", link_serve},
+      {"is_thread", link_is_thread}, {"abandon", link_abandon},
       {NULL, NULL}};
   if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
   luaL_newlib(L, methods);
@@ -193,6 +241,8 @@ void wp_push_link(lua_State *L, wp_worker *worker) {
 void wp_bind_worker(lua_State *L) {
   lua_pushcfunction(L, link_run); /* for tracebacks, which end at it */
   lua_setfield(L, -2, "link_run");
+  lua_pushcfunction(L, attach);
+  lua_setfield(L, -2, "attach");
   lua_pushinteger(L, FLAG_STOP);
   lua_setfield(L, -2, "FLAG_STOP");
   lua_pushinteger(L, FLAG_TIMED);

@@ -99,9 +99,24 @@ static void read_keep(wp_reader *r) {
 }
 
 static inline void read_kept(wp_reader *r, uint64_t number) {
-  if (number >= (uint64_t)r->n_kept)
+  if (number >= (uint64_t)r->n_kept ||
+      lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1) != LUA_TSTRING)
     wp_read_corrupt(r, "a kept string that is not there");
-  lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1);
+}
+
+static void read_kept_class(wp_reader *r, uint64_t number) {
+  if (number >= (uint64_t)r->n_kept ||
+      lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1) != LUA_TTABLE)
+    wp_read_corrupt(r, "a class that is not there");
+}
+
+int wp_read_known_class(wp_reader *r) {
+  unsigned tag = r->p < r->end ? *r->p : 0;
+  if (tag >> 5 != WP_TAG_KEPT >> 5 && tag != WP_TAG_KEPTV) return 0;
+  r->p++;
+  read_kept_class(r, tag == WP_TAG_KEPTV ? wp_read_varint(r)
+                                         : tag - (unsigned)WP_TAG_KEPT);
+  return 1;
 }
 
 /* ---- tables --------------------------------------------------------------- */
@@ -368,6 +383,7 @@ static void read_with_tables(wp_reader *r, int n, unsigned head) {
 
 size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
                      size_t len, int *n) {
+  if (len == 0) data = (const unsigned char *)""; /* it may have been NULL */
   wp_reader r = {.L = L, .codec = c, .start = data, .p = data,
                  .end = data + len};
   unsigned head = wp_read_byte(&r);

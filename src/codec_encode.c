@@ -21,6 +21,11 @@ enum {
 
 static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
 
+/* From here on there is a buffer for the pen to point into. */
+static void open_output(wp_codec *c, lua_State *L) {
+  if (wp_bytes_reserve(&c->out, SCALAR_MOST) < 0) no_memory(L);
+}
+
 static void grow(wp_codec *c, lua_State *L, size_t n) {
   size_t used = (size_t)(c->pen - c->out.data) - c->out.len;
   int status = n > WP_LIMIT_MESSAGE || used > WP_LIMIT_MESSAGE
@@ -499,6 +504,7 @@ static int write_scalar(wp_codec *c, lua_State *L, int at) {
 
 void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
                     const char *label) {
+  if (!c->out.data) open_output(c, L);
   c->edge = c->out.data + c->out.cap;
   if (n == 1 && c->state == WP_IDLE && write_scalar(c, L, first)) return;
   write_all(c, L, first, n, label);

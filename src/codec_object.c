@@ -242,18 +242,14 @@ void wp_read_remembered(wp_reader *r) {
 /* stack: … -> …, metatable */
 static void read_class(wp_reader *r) {
   lua_State *L = r->L;
-  unsigned tag = r->p < r->end ? *r->p : 0;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (!r->kept) wp_read_corrupt(r, "a class in a message without");
-  if (tag >> 5 == WP_TAG_KEPT >> 5 || tag == WP_TAG_KEPTV) {
-    wp_read_value(r);
-  } else {
-    read_string(r, "a class that is no string");
-    find(r, "find_metatable");
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, r->kept, ++r->n_kept);
-  }
+  if (wp_read_known_class(r)) return;
+  read_string(r, "a class that is no string");
+  find(r, "find_metatable");
   if (!lua_istable(L, -1)) wp_read_corrupt(r, "a class that is no table");
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, r->kept, ++r->n_kept);
 }
 
 /*

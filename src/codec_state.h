@@ -148,6 +148,9 @@ void wp_read_note(wp_reader *r, lua_Integer number);
 
 void wp_read_deeper(wp_reader *r);
 
+/* Pushes the class that was kept, if that is what comes. */
+int wp_read_known_class(wp_reader *r);
+
 /* `n` more bytes are needed at least: checks that they are there, and not
 ** promised to others yet. Each is to be taken off r->owed when it comes. */
 void wp_read_owe(wp_reader *r, uint64_t n);

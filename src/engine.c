@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ static void delist(wp_pool *p) {
 static void close_host_ends(wp_pool *p) {
   wp_fd_close(&p->epoll);
   wp_region_close_fd(&p->region);
+  if (p->server) wp_server_hang_up(p->server);
   for (unsigned w = 0; w < p->config.n_workers; w++) {
     wp_fd_close(&p->workers[w].bell);
     wp_fd_close(&p->workers[w].pidfd);
@@ -100,8 +102,26 @@ static int open_door(wp_pool *p) {
   return WP_OK;
 }
 
+/* A copy in one block: the list, then the words. */
+static int copy_argv(wp_pool *p, char *const *argv) {
+  size_t n = 0, text = 0;
+  while (argv[n]) text += strlen(argv[n++]) + 1;
+  p->argv_size = (n + 1) * sizeof(char *) + text;
+  p->argv = wp_calloc(p->argv_size);
+  if (!p->argv) return -ENOMEM;
+  char *at = (char *)(p->argv + n + 1);
+  for (size_t i = 0; i < n; i++) {
+    p->argv[i] = at;
+    at = stpcpy(at, argv[i]) + 1;
+  }
+  p->config.argv = p->argv;
+  return WP_OK;
+}
+
 static int open_parts(wp_pool *p) {
-  int status = wp_region_create(&p->region, p->config.n_workers);
+  int status = p->config.argv ? copy_argv(p, p->config.argv) : WP_OK;
+  if (status < 0) return status;
+  status = wp_region_create(&p->region, p->config.n_workers);
   if (status == WP_OK) status = wp_workers_init(p);
   if (status == WP_OK) status = wp_parcels_init(p);
   if (status == WP_OK) status = open_door(p);
@@ -109,19 +129,25 @@ static int open_parts(wp_pool *p) {
 }
 
 static void free_pool(wp_pool *p) {
+  if (p->workers) wp_launch_deinit(p);
   wp_workers_deinit(p);
   if (p->parcels) wp_parcels_deinit(p);
   wp_fd_close(&p->epoll);
   wp_fd_close(&p->hub);
   wp_region_free(&p->region);
+  wp_free(p->argv, p->argv_size);
   wp_free(p, sizeof(*p));
+}
+
+static int needs_program(const wp_config *c) {
+  return c->start == WP_START_SPAWN || c->start == WP_START_SERVER;
 }
 
 int wp_open(const wp_config *config, wp_pool **out) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, install_fork_care);
-  if (!config->worker_main || config->n_workers < 1 ||
-      config->n_workers > WP_LIMIT_WORKERS)
+  if (config->n_workers < 1 || config->n_workers > WP_LIMIT_WORKERS ||
+      (needs_program(config) ? !config->argv : !config->worker_main))
     return WP_EINVAL;
   wp_pool *p = wp_calloc(sizeof(*p));
   if (!p) return -ENOMEM;
@@ -138,11 +164,11 @@ int wp_open(const wp_config *config, wp_pool **out) {
   return WP_OK;
 }
 
+/* A thread cannot be killed, only dismissed; it is waited for. */
 static void bury_all(wp_pool *p) {
-  wp_ending ending;
   for (unsigned w = 0; w < p->config.n_workers; w++) (void)wp_kill(p, w);
   for (unsigned w = 0; w < p->config.n_workers; w++)
-    if (wp_running(p, w)) (void)wp_process_reap(p->workers[w].pid, 1, &ending);
+    if (wp_running(p, w)) (void)wp_launch_ending(p, w);
 }
 
 void wp_close(wp_pool *p) {

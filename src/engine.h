@@ -12,6 +12,10 @@
 #include "region.h"
 #include "workerpool.h"
 
+#include <pthread.h>
+
+typedef struct wp_server wp_server;
+
 struct wp_job {
   uint64_t offset;
   uint64_t length;
@@ -33,10 +37,10 @@ enum { WP_WORKER_ABSENT, WP_WORKER_RUNNING, WP_WORKER_DEAD };
 
 typedef struct wp_host_worker {
   int state;
-  pid_t pid;
+  pid_t pid;         /* 0: a thread */
+  pthread_t thread;
   int pidfd;
   int bell;          /* socket; its end of file tells the worker of our end */
-  int hung_up;       /* without a pidfd, the bell says when it is dead */
   wp_bytes assembly; /* a body that came in pieces, so far */
   uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
 } wp_host_worker;
@@ -45,6 +49,8 @@ typedef struct wp_host_worker {
 
 struct wp_pool {
   wp_config config;
+  char **argv; /* config.argv, copied into one block */
+  size_t argv_size;
   pid_t owner; /* process that opened it */
   wp_region region;
   wp_arena arena;
@@ -56,6 +62,7 @@ struct wp_pool {
   uint32_t next_job_id;
   wp_job *jobs;
   wp_host_worker *workers;
+  wp_server *server; /* WP_START_SERVER, once it has been started */
   wp_parcel_info *parcels;
   uint32_t *free_slots; /* stack */
   uint32_t n_free, n_used;
@@ -91,7 +98,25 @@ void wp_worker_settle(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */
 void wp_worker_wake(wp_pool *p, int target);
 
-/* worker.c: a worker's life in its own process; returns its exit status. */
-int wp_worker_live(const wp_pool *p, unsigned index, int bell);
+/* launch.c: makes worker w a process or a thread, which has `bell`. 0 and the
+** fields pid, pidfd and thread of p->workers[w], or a failure. */
+int wp_launch(wp_pool *p, unsigned w, int bell);
+/* How it ended; waits until it has. */
+wp_ending wp_launch_ending(wp_pool *p, unsigned w);
+void wp_launch_deinit(wp_pool *p);
+
+/* server.c: the host's side of a forkserver. */
+int wp_server_start(wp_pool *p, const char *link, const int *keep,
+                    unsigned n_keep);
+int wp_server_fork(wp_server *s, unsigned w, int bell, pid_t *pid);
+wp_ending wp_server_ending(wp_server *s, pid_t pid);
+void wp_server_hang_up(wp_server *s);
+void wp_server_stop(wp_server *s);
+/* The server's own side: 1 in a child, with its worker and bell. */
+int wp_server_serve(int socket, unsigned *w, int *bell);
+
+/* worker.c: a worker's life in its own process or thread; returns its exit
+** status. */
+int wp_worker_live(const wp_pool *p, unsigned index, int bell, int is_thread);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -23,6 +24,17 @@ int wp_workers_init(wp_pool *p) {
     p->workers[w].pidfd = p->workers[w].bell = -1;
     p->workers[w].claimed = WP_NO_SLOT;
   }
+  return WP_OK;
+}
+
+int wp_set_setup(wp_pool *p, const void *data, size_t length) {
+  uint64_t offset;
+  wp_header *header = p->region.header;
+  int status = wp_arena_take(&p->arena, length, &offset);
+  if (status < 0) return status;
+  memcpy(p->arena.base + offset, data, length);
+  header->setup_offset = offset;
+  header->setup_length = length;
   return WP_OK;
 }
 
@@ -52,7 +64,7 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->waiting_ns, 0);
   atomic_store(&line->ring_head, 0);
   atomic_store(&line->ring_tail, 0);
-  atomic_store(&line->stop, 0);
+  atomic_store(&line->stop, WP_STOP_NOT);
 }
 
 static int watch(wp_pool *p, unsigned w) {
@@ -66,41 +78,33 @@ static int watch(wp_pool *p, unsigned w) {
   return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : WP_OK;
 }
 
-static int adopt(wp_pool *p, unsigned w, pid_t pid, int pidfd, int bell) {
+static int adopt(wp_pool *p, unsigned w) {
   wp_host_worker *hw = &p->workers[w];
   hw->state = WP_WORKER_RUNNING;
-  hw->pid = pid;
-  hw->pidfd = pidfd;
-  hw->bell = bell;
   p->running++;
   int status = watch(p, w);
   if (status < 0) { /* it could die unnoticed, so it does now */
-    wp_process_signal(pid, pidfd, SIGKILL);
+    (void)wp_kill(p, w);
     wp_worker_mark_dead(p, w);
   }
   return status;
 }
 
 int wp_start(wp_pool *p, unsigned w) {
-  int fds[2], pidfd = -1;
-  pid_t pid = 0;
+  int fds[2];
   if (w >= p->config.n_workers || p->workers[w].state != WP_WORKER_ABSENT)
     return WP_EINVAL;
+  wp_host_worker *hw = &p->workers[w];
   int status = wp_region_map_ring(&p->region, w);
   if (status == WP_OK) status = wp_bell_pair(fds);
   if (status < 0) return status;
   reset_line(&p->region.lines[w]);
-  status = wp_process_fork(&pid, &pidfd);
-  if (status == 1) { /* the child */
-    close(fds[0]);
-    wp_process_leave(wp_worker_live(p, w, fds[1]));
-  }
-  close(fds[1]);
-  if (status < 0) {
-    close(fds[0]);
-    return status;
-  }
-  return adopt(p, w, pid, pidfd, fds[0]);
+  hw->pidfd = -1;
+  hw->bell = fds[0];
+  status = wp_launch(p, w, fds[1]);
+  if (status == WP_OK) return adopt(p, w);
+  wp_fd_close(&hw->bell);
+  return status;
 }
 
 static int is_running(const wp_pool *p, unsigned w) {
@@ -117,13 +121,22 @@ pid_t wp_worker_pid(const wp_pool *p, unsigned w) {
 
 int wp_stop(wp_pool *p, unsigned w) {
   if (!is_running(p, w)) return WP_EINVAL;
-  atomic_store(&p->region.lines[w].stop, 1);
+  atomic_store(&p->region.lines[w].stop, WP_STOP_WHEN_DONE);
   (void)wp_bell_ring(p->workers[w].bell); /* if it is gone, so be it */
+  return WP_OK;
+}
+
+/* It leaves when it next replies or asks for work, and until then it runs. */
+static int dismiss_thread(wp_pool *p, unsigned w) {
+  atomic_store(&p->region.lines[w].stop, WP_STOP_NOW);
+  (void)wp_bell_ring(p->workers[w].bell);
+  if (p->config.interrupt) p->config.interrupt(w, p->config.ud);
   return WP_OK;
 }
 
 int wp_kill(wp_pool *p, unsigned w) {
   if (!is_running(p, w)) return WP_EINVAL;
+  if (p->config.start == WP_START_THREAD) return dismiss_thread(p, w);
   wp_process_signal(p->workers[w].pid, p->workers[w].pidfd, SIGKILL);
   return WP_OK;
 }
@@ -281,9 +294,8 @@ static int take_open(wp_pool *p, unsigned w, wp_event *e) {
 
 static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
-  wp_ending ending;
+  wp_ending ending = wp_launch_ending(p, w);
   uint32_t slot = wp_parcel_claimed_by(p, w);
-  (void)wp_process_reap(hw->pid, 1, &ending);
   *e = (wp_event){.type = WP_EVENT_EXIT, .worker = w, .pid = hw->pid,
                   .known = ending.known, .signal = ending.signal,
                   .exit_code = ending.exit_code};

@@ -66,6 +66,9 @@ enum {
   WP_PHASE_EXIT
 };
 
+/* wp_line.stop: stay; leave when nothing is left to claim; leave now. */
+enum { WP_STOP_NOT, WP_STOP_WHEN_DONE, WP_STOP_NOW };
+
 /*
 ** A worker's line. The worker stores what stands in the first two parts,
 ** the host the last.
@@ -84,12 +87,14 @@ typedef struct wp_line {
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_head;
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
-  wp_atomic32 stop;         /* leave when nothing is left to claim */
+  wp_atomic32 stop;         /* WP_STOP_… */
 } wp_line;
 
 typedef struct wp_header {
   uint32_t version;
   uint32_t n_workers;
+  uint64_t setup_offset; /* in the arena; stored before any worker starts */
+  uint64_t setup_length;
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

@@ -10,12 +10,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int open_pidfd(pid_t pid) {
+int wp_process_watch(pid_t pid) {
 #ifdef SYS_pidfd_open
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   return wp_fd_move(fd, 3);
@@ -76,7 +77,70 @@ int wp_process_fork(pid_t *pid, int *pidfd) {
   sigprocmask(SIG_SETMASK, &old, NULL);
   if (status < 0) return status;
   *pid = child;
-  *pidfd = open_pidfd(child);
+  *pidfd = wp_process_watch(child);
+  return WP_OK;
+}
+
+/* ---- spawn -------------------------------------------------------------- */
+
+#define LINK_NAME "WORKERPOOL_LINK="
+
+/* Our environment with one more entry; freed by the caller. */
+static char **environment_with(const char *link, size_t *size) {
+  size_t n = 0, text = sizeof(LINK_NAME) + strlen(link);
+  while (environ[n]) n++;
+  *size = (n + 2) * sizeof(char *) + text;
+  char **copy = wp_calloc(*size);
+  if (!copy) return NULL;
+  memcpy(copy, environ, n * sizeof(char *));
+  copy[n] = (char *)(copy + n + 2);
+  snprintf(copy[n], text, "%s%s", LINK_NAME, link);
+  return copy;
+}
+
+static void keep_open(const int *keep, unsigned n) {
+  for (unsigned i = 0; i < n; i++) fcntl(keep[i], F_SETFD, 0);
+}
+
+/* In the child, before exec: nothing that takes a lock. */
+static void become_other(pid_t parent, const sigset_t *mask, const int *keep,
+                         unsigned n_keep) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(0);
+  reset_signals();
+  sigprocmask(SIG_SETMASK, mask, NULL);
+  int null = open("/dev/null", O_RDONLY);
+  if (null > 0) {
+    dup2(null, STDIN_FILENO);
+    close(null);
+  }
+  keep_open(keep, n_keep);
+}
+
+#define CANNOT_EXECUTE 127
+
+int wp_process_spawn(char *const *argv, const char *link, const int *keep,
+                     unsigned n_keep, pid_t *pid, int *pidfd) {
+  sigset_t all, old, none;
+  size_t size;
+  pid_t parent = getpid();
+  char **envp = environment_with(link, &size);
+  if (!envp) return -ENOMEM;
+  sigemptyset(&none);
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &old);
+  pid_t child = fork();
+  int status = child < 0 ? -errno : WP_OK;
+  if (child == 0) {
+    become_other(parent, &none, keep, n_keep);
+    execve(argv[0], argv, envp);
+    _exit(CANNOT_EXECUTE);
+  }
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  wp_free(envp, size);
+  if (status < 0) return status;
+  *pid = child;
+  *pidfd = wp_process_watch(child);
   return WP_OK;
 }
 

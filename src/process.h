@@ -25,6 +25,18 @@ typedef struct wp_ending {
 */
 int wp_process_fork(pid_t *pid, int *pidfd);
 
+/*
+** Executes argv in a child, with `link` in its environment as
+** WORKERPOOL_LINK and the descriptors of `keep` open under the same numbers.
+** Only async-signal-safe calls are made between fork and exec, so this is
+** for hosts with threads too. 0, *pid and *pidfd, or -errno.
+*/
+int wp_process_spawn(char *const *argv, const char *link, const int *keep,
+                     unsigned n_keep, pid_t *pid, int *pidfd);
+
+/* A pidfd of any process, or -1. */
+int wp_process_watch(pid_t pid);
+
 /* Sends a signal to a child. By pidfd where there is one: should somebody
 ** else have reaped the child, its pid may be a stranger's by now. */
 void wp_process_signal(pid_t pid, int pidfd, int signal);

@@ -3,6 +3,7 @@
 */
 #include "region.h"
 
+#include "bell.h"
 #include "shm.h"
 
 #include <errno.h>
@@ -45,15 +46,22 @@ static int map_parts(wp_region *r, const plan *p) {
   return status;
 }
 
-static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
+int wp_region_attach(wp_region *r, int fd, unsigned n_workers,
+                     size_t arena_size) {
   plan p = planned(n_workers, arena_size);
-  *r = (wp_region){.fd = -1, .size = p.memory_size, .arena_size = arena_size};
-  int status = wp_shm_create(p.file_size, &r->fd);
-  if (status < 0) return status;
+  *r = (wp_region){.fd = fd, .size = p.memory_size, .arena_size = arena_size};
   r->base = wp_shm_reserve(p.memory_size);
-  status = r->base ? map_parts(r, &p) : -ENOMEM;
+  int status = r->base ? map_parts(r, &p) : -ENOMEM;
   if (status < 0) wp_region_free(r);
   return status;
+}
+
+static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
+  int fd = -1;
+  int status = wp_shm_create(planned(n_workers, arena_size).file_size, &fd);
+  if (status < 0) return status;
+  fd = wp_fd_move(fd, 3);
+  return wp_region_attach(r, fd, n_workers, arena_size);
 }
 
 /* A limit on address space (ulimit -v) is met by asking for less. */

@@ -24,6 +24,10 @@ typedef struct wp_region {
 /* Makes and maps a region for `n_workers`: 0 or -errno. */
 int wp_region_create(wp_region *r, unsigned n_workers);
 
+/* Maps a region that another process has created. Takes fd over. */
+int wp_region_attach(wp_region *r, int fd, unsigned n_workers,
+                     size_t arena_size);
+
 /* Maps worker w's ring, twice in a row: 0 or -errno. */
 int wp_region_map_ring(wp_region *r, unsigned w);
 

@@ -9,7 +9,11 @@
 #include "queue.h"
 #include "ring.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 struct wp_worker {
@@ -24,6 +28,9 @@ struct wp_worker {
   uint32_t generation;
   uint32_t done;  /* tasks of the parcel that have been replied to */
   uint64_t began_ns;
+  int is_thread;
+  wp_region attached; /* our own mapping, where we do not have the host's */
+  int server;         /* a server's socket */
 };
 
 /* Descriptors that a careless loop in a task will not close. */
@@ -48,23 +55,128 @@ static void install_twin_care(void) {
   pthread_atfork(NULL, NULL, after_fork_child);
 }
 
-int wp_worker_live(const wp_pool *p, unsigned index, int bell) {
+static void init(wp_worker *w, const wp_region *region, unsigned index,
+                 int bell, int hub) {
+  *w = (wp_worker){.region = region,
+                   .line = &region->lines[index],
+                   .index = index,
+                   .bell = bell,
+                   .hub = hub};
+  wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
+}
+
+/* From here on this process is worker w and nothing else. */
+static void own_process(wp_worker *w) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  wp_worker w = {.region = &p->region,
-                 .line = &p->region.lines[index],
-                 .index = index,
-                 .bell = wp_fd_move(bell, OUT_OF_THE_WAY),
-                 .hub = wp_fd_move(p->hub, OUT_OF_THE_WAY)};
   pthread_once(&once, install_twin_care);
+  w->bell = wp_fd_move(w->bell, OUT_OF_THE_WAY);
+  w->hub = wp_fd_move(w->hub, OUT_OF_THE_WAY);
   is_twin = 0;
-  wp_ring_writer_init(&w.writer, wp_region_ring(&p->region, index), w.line);
-  the_worker = &w;
-  int status = p->config.worker_main(&w, p->config.ud);
+  the_worker = w;
+}
+
+/* A thread cannot be killed, so it is told that nobody listens any more. */
+static int is_dismissed(const wp_worker *w) {
+  return atomic_load_explicit(&w->line->stop, memory_order_relaxed) ==
+         WP_STOP_NOW;
+}
+
+static void end(wp_worker *w) {
   if (is_twin) _exit(0);
-  (void)wp_finish(&w);
-  the_worker = NULL;
+  if (!is_dismissed(w)) (void)wp_finish(w);
+  if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
+  else the_worker = NULL;
+}
+
+int wp_worker_live(const wp_pool *p, unsigned index, int bell,
+                   int is_thread) {
+  wp_worker w;
+  init(&w, &p->region, index, bell, p->hub);
+  w.is_thread = is_thread;
+  if (!is_thread) own_process(&w);
+  int status = p->config.worker_main(&w, p->config.ud);
+  end(&w);
   return status;
 }
+
+/* ---- a process of another program ------------------------------------------ */
+
+typedef struct link_numbers {
+  int region, bell, hub, server;
+  unsigned index, n_workers;
+  size_t arena_size;
+} link_numbers;
+
+static int read_link(link_numbers *n) {
+  const char *text = getenv("WORKERPOOL_LINK");
+  if (!text) return WP_EINVAL;
+  int got = sscanf(text, "%d:%d:%d:%d:%u:%u:%zu", &n->region, &n->bell,
+                   &n->hub, &n->server, &n->index, &n->n_workers,
+                   &n->arena_size);
+  unsetenv("WORKERPOOL_LINK");
+  return got == 7 && n->n_workers <= WP_LIMIT_WORKERS ? WP_OK : WP_ECORRUPT;
+}
+
+/* They must not reach what we execute ourselves. */
+static void close_on_exec(const link_numbers *n) {
+  const int fds[] = {n->region, n->bell, n->hub, n->server};
+  for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+    if (fds[i] >= 0) fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+}
+
+static int become(wp_worker *w, unsigned index, int bell) {
+  int status = wp_region_map_ring(&w->attached, index);
+  wp_region_close_fd(&w->attached);
+  if (status < 0) return status;
+  wp_region mapped = w->attached;
+  init(w, &mapped, index, bell, w->hub);
+  w->attached = mapped;
+  w->region = &w->attached;
+  own_process(w);
+  return WP_ROLE_WORKER;
+}
+
+int wp_attach(wp_worker **out) {
+  link_numbers n;
+  int status = read_link(&n);
+  if (status < 0) return status;
+  close_on_exec(&n);
+  wp_worker *w = wp_calloc(sizeof(*w));
+  if (!w) return -ENOMEM;
+  w->server = n.server;
+  w->hub = n.hub;
+  w->region = &w->attached;
+  status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
+  *out = w;
+  if (status < 0) return status;
+  return n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.bell);
+}
+
+int wp_serve(wp_worker *w) {
+  unsigned index = 0;
+  int bell = -1;
+  int got = wp_server_serve(w->server, &index, &bell);
+  return got == 1 ? become(w, index, bell) : got;
+}
+
+void wp_detach(wp_worker *w) {
+  end(w);
+  wp_fd_close(&w->bell);
+  wp_fd_close(&w->hub);
+  wp_region_free(&w->attached);
+  wp_free(w, sizeof(*w));
+}
+
+int wp_worker_setup(const wp_worker *w, const void **data, size_t *length) {
+  const wp_header *header = w->region->header;
+  *data = w->region->arena + header->setup_offset;
+  *length = header->setup_length;
+  return header->setup_length > 0;
+}
+
+void wp_dismiss(wp_worker *w) { atomic_store(&w->line->stop, WP_STOP_NOW); }
+
+int wp_worker_is_thread(const wp_worker *w) { return w->is_thread; }
 
 unsigned wp_worker_index(const wp_worker *w) { return w->index; }
 
@@ -143,6 +255,7 @@ static int reply_alone(wp_worker *w, const void *data, size_t length) {
 
 int wp_reply(wp_worker *w, const void *data, size_t length) {
   if (is_twin) _exit(0);
+  if (is_dismissed(w)) return WP_ECLOSED;
   if (length > WP_RING_PIECE) return reply_alone(w, data, length);
   if (!wp_ring_has_room(&w->writer, length) ||
       w->writer.bytes + length > WP_RING_PIECE) {
@@ -229,6 +342,7 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
   int status = wp_finish(w);
   while (status == WP_OK) {
     if (is_twin) _exit(0);
+    if (is_dismissed(w)) return WP_ECLOSED;
     if (claim(w, &slot)) {
       begin(w, slot, batch);
       return 1;

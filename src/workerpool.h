@@ -36,15 +36,31 @@ typedef struct wp_job wp_job;       /* what parcels are to be done with */
 
 /* ---- 1. the engine ---------------------------------------------------- */
 
+/* How a worker comes to be. */
+typedef enum wp_start_method {
+  WP_START_FORK,   /* a copy of this process; not for hosts with threads */
+  WP_START_SPAWN,  /* a program that is executed, and calls wp_attach */
+  WP_START_SERVER, /* forked by such a program, which calls wp_serve: starting
+                      costs the same however large the host is */
+  WP_START_THREAD  /* a thread of this process; cannot be killed */
+} wp_start_method;
+
 /*
 ** Fill with wp_config_init, change what you like, pass to wp_open.
 */
 typedef struct wp_config {
   unsigned n_workers; /* 1 … WP_LIMIT_WORKERS; default: wp_cpu_count() */
-  /* What a worker does from birth to death, in its own process; what it
-  ** returns is the exit status. */
+  /* FORK, THREAD: what a worker does from birth to death; what it returns is
+  ** the exit status. */
   int (*worker_main)(wp_worker *worker, void *ud);
-  void *ud; /* for worker_main; as of the time of the fork */
+  void *ud; /* for both; with FORK as of the time of the fork */
+  /* THREAD, may be NULL: called by wp_kill in the host's thread, to break off
+  ** what the worker runs. The worker leaves at its next reply or receive. */
+  void (*interrupt)(unsigned worker, void *ud);
+  wp_start_method start;
+  /* SPAWN, SERVER: the program and its arguments, ending in NULL; copied. Its
+  ** environment names the pool in WORKERPOOL_LINK. */
+  char *const *argv;
 } wp_config;
 
 WP_API void wp_config_init(wp_config *config);
@@ -59,17 +75,22 @@ WP_API int wp_open(const wp_config *config, wp_pool **pool);
 ** forked off since wp_open it frees memory only. NULL is allowed. */
 WP_API void wp_close(wp_pool *pool);
 
-/* Forks worker `worker` (0 … n_workers-1), which must not be running. In the
-** child this call does not return. */
+/* Starts worker `worker` (0 … n_workers-1), which must not be running. In a
+** forked child this call does not return. */
 WP_API int wp_start(wp_pool *pool, unsigned worker);
 
 /* 1 while the worker lives, or has died but its WP_EVENT_EXIT is not out. */
 WP_API int wp_running(const wp_pool *pool, unsigned worker);
 WP_API pid_t wp_worker_pid(const wp_pool *pool, unsigned worker);
 
+/* Bytes that every worker can read with wp_worker_setup, for those that do
+** not inherit our memory. Before the first wp_start. */
+WP_API int wp_set_setup(wp_pool *pool, const void *data, size_t length);
+
 /* Lets a worker leave once nothing is left that it could claim. */
 WP_API int wp_stop(wp_pool *pool, unsigned worker);
-/* Sends it SIGKILL. Either way a WP_EVENT_EXIT follows. */
+/* Sends it SIGKILL; a thread is dismissed: see wp_config.interrupt. Either
+** way a WP_EVENT_EXIT follows. */
 WP_API int wp_kill(wp_pool *pool, unsigned worker);
 
 /*
@@ -203,6 +224,26 @@ typedef struct wp_task_batch {
 } wp_task_batch;
 
 WP_API unsigned wp_worker_index(const wp_worker *worker);
+
+/* For a process that was executed for a pool: WP_ROLE_WORKER, and it is one;
+** WP_ROLE_SERVER, and it should call wp_serve; or a failure. Reads and
+** removes WORKERPOOL_LINK. *worker is freed by wp_detach. */
+enum { WP_ROLE_WORKER = 1, WP_ROLE_SERVER = 2 };
+WP_API int wp_attach(wp_worker **worker);
+/* Forks on request: WP_ROLE_WORKER in each child; 0 at the end. */
+WP_API int wp_serve(wp_worker *server);
+WP_API void wp_detach(wp_worker *worker);
+
+/* 1 for the bytes that the host has set up, or 0. */
+WP_API int wp_worker_setup(const wp_worker *worker, const void **data,
+                           size_t *length);
+
+/* Breaks off: the parcel stays unfinished, and all calls fail from now on. For
+** a thread that is to end as a process does that calls _exit. */
+WP_API void wp_dismiss(wp_worker *worker);
+
+/* 1 when the worker is a thread of the host: it must not end the process. */
+WP_API int wp_worker_is_thread(const wp_worker *worker);
 
 /* The next parcel: 1, 0 when it is time to leave, WP_ECLOSED when the host
 ** is gone. Ends the parcel before (as wp_finish does). */

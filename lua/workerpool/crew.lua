@@ -14,6 +14,7 @@ local clock = require "workerpool.clock"
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local Inline = require "workerpool.inline"
+local start = require "workerpool.start"
 local worker = require "workerpool.worker"
 
 local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
@@ -28,10 +29,10 @@ Crew.__index = Crew
 
 local function open_engine(n_jobs, setup)
   if n_jobs == 0 then return Inline.new(setup) end
-  local engine, message = core.engine(n_jobs, function(link)
-    return worker.main(link, setup)
-  end)
+  local function main(link) return worker.main(link, setup) end
+  local engine, message = core.engine(n_jobs, main, start.words(setup.start_method))
   if not engine then error("cannot open a pool: " .. message, 0) end
+  if setup.start_method ~= "fork" then engine:set_setup(start.encoded(setup)) end
   return engine
 end
 
@@ -196,6 +197,9 @@ end
 -- The phases as the engine and as errors.crash call them.
 local PHASES = { init = "worker_init", exit = "worker_exit" }
 
+local START_HINT = "it could not be started, or could not load what it needs; "
+  .. "see what it wrote to standard error"
+
 local function crash_of(ending, w, fields)
   fields = fields or {}
   fields.worker_id = w
@@ -203,6 +207,7 @@ local function crash_of(ending, w, fields)
   fields.signal = ending.signal
   fields.exit_code = ending.exit_code
   fields.phase = PHASES[ending.phase] or ending.phase
+  if ending.phase == "start" and ending.exit_code then fields.hint = START_HINT end
   return errors.crash(fields)
 end
 

@@ -169,12 +169,14 @@ end
 function names.find(_, name, trusted)
   if trusted then load_module(name) end
   local value = peek(name)
-  if value == nil then error(missing(name), 0) end
+  -- What luaL_newmetatable made is for userdata, and never itself sent.
+  if value == nil or name:sub(1, 1) == "r" then error(missing(name), 0) end
   return value
 end
 
 function names.find_metatable(_, name, trusted)
-  local found = names.find(_, name, trusted)
+  if trusted then load_module(name) end
+  local found = peek(name)
   if type(found) ~= "table" then error(missing(name), 0) end
   return found
 end

@@ -131,12 +131,15 @@ end
 -- of our memory, by reference.
 local function make_setup(self, f, call)
   local opts, known = self.opts, names.new()
-  remember_callers_environments(known)
-  remember(known, f)
-  remember(known, call.worker_init)
-  remember(known, call.worker_exit)
+  if opts.start_method == "fork" then
+    remember_callers_environments(known)
+    remember(known, f)
+    remember(known, call.worker_init)
+    remember(known, call.worker_exit)
+  end
   return {
     names = known,
+    start_method = opts.start_method,
     pass_worker_id = opts.pass_worker_id,
     has_shared = opts.shared_objects ~= nil,
     shared_objects = opts.shared_objects,

@@ -202,13 +202,20 @@ local function leave_by_exit(code)
   core.exit(code)
 end
 
+-- A thread must not end the host. As far as the host can tell, this worker
+-- is gone then, as a process would be.
+local function leave_thread(code)
+  if code == nil or code == true then code = 0 end
+  current.link:abandon(code or 1)
+end
+
 --- A worker process: never returns to what its process did before the fork.
 ---@param link table
 ---@param setup workerpool.Setup
 local function main(link, setup)
   if setup.cpu_sets then assert(core.pin(setup.cpu_sets[link:index() + 1])) end
   own_random_stream()
-  os.exit = leave_by_exit -- luacheck: ignore 122
+  os.exit = link:is_thread() and leave_thread or leave_by_exit -- luacheck: ignore 122
   current = Worker.new(link, setup)
   current:life()
   return 0

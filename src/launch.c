@@ -1,0 +1,147 @@
+/*
+** Launch: the four ways in which a worker comes to be, and how each ends.
+** Everything else in the engine is the same for all of them.
+*/
+#include "bell.h"
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- fork ------------------------------------------------------------------ */
+
+static int launch_fork(wp_pool *p, unsigned w, int bell) {
+  wp_host_worker *hw = &p->workers[w];
+  int status = wp_process_fork(&hw->pid, &hw->pidfd);
+  if (status == 1) wp_process_leave(wp_worker_live(p, w, bell, 0));
+  close(bell);
+  return status;
+}
+
+/* ---- another program --------------------------------------------------------- */
+
+/* What it needs to find the pool; see read_link in worker.c. */
+static void write_link(char *text, size_t size, const wp_pool *p, int region,
+                       int bell, int server, unsigned w) {
+  snprintf(text, size, "%d:%d:%d:%d:%u:%u:%zu", region, bell, p->hub, server,
+           w, p->config.n_workers, p->region.arena_size);
+}
+
+/* In a child of any fork the region's descriptor is closed (engine.c), so
+** the one for the program is a copy. */
+static int copy_of_region(const wp_pool *p) {
+  int fd = fcntl(p->region.fd, F_DUPFD_CLOEXEC, 3);
+  return fd < 0 ? -errno : fd;
+}
+
+static int launch_spawn(wp_pool *p, unsigned w, int bell) {
+  char link[128];
+  wp_host_worker *hw = &p->workers[w];
+  int region = copy_of_region(p);
+  int status = region;
+  if (region >= 0) {
+    const int keep[] = {region, bell, p->hub};
+    write_link(link, sizeof(link), p, region, bell, -1, w);
+    status = wp_process_spawn(p->config.argv, link, keep, 3, &hw->pid,
+                              &hw->pidfd);
+    close(region);
+  }
+  close(bell);
+  return status;
+}
+
+static int start_server(wp_pool *p) {
+  int region = copy_of_region(p);
+  if (region < 0) return region;
+  char link[128];
+  const int keep[] = {region, p->hub};
+  /* The server's socket is made in server.c, which completes the link. */
+  write_link(link, sizeof(link), p, region, -1, -2, 0);
+  int status = wp_server_start(p, link, keep, 2);
+  close(region);
+  return status;
+}
+
+static int launch_server(wp_pool *p, unsigned w, int bell) {
+  wp_host_worker *hw = &p->workers[w];
+  int status = p->server ? WP_OK : start_server(p);
+  if (status == WP_OK) status = wp_server_fork(p->server, w, bell, &hw->pid);
+  close(bell);
+  if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
+  return status;
+}
+
+/* ---- threads ------------------------------------------------------------------ */
+
+typedef struct thread_start {
+  wp_pool *pool;
+  unsigned index;
+  int bell;
+} thread_start;
+
+static void *live_as_thread(void *argument) {
+  thread_start start = *(thread_start *)argument;
+  wp_free(argument, sizeof(start));
+  intptr_t status = wp_worker_live(start.pool, start.index, start.bell, 1);
+  return (void *)status;
+}
+
+static int create_thread(wp_pool *p, unsigned w, thread_start *start) {
+  sigset_t all, old;
+  /* Signals are the host's business, in its own thread. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int failed = pthread_create(&p->workers[w].thread, NULL, live_as_thread,
+                              start);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return -failed;
+}
+
+static int launch_thread(wp_pool *p, unsigned w, int bell) {
+  thread_start *start = wp_calloc(sizeof(*start));
+  int status = start ? WP_OK : -ENOMEM;
+  if (start) {
+    *start = (thread_start){p, w, bell};
+    status = create_thread(p, w, start);
+  }
+  if (status == WP_OK) return status;
+  wp_free(start, sizeof(*start));
+  close(bell);
+  return status;
+}
+
+/* ---- all ------------------------------------------------------------------------ */
+
+int wp_launch(wp_pool *p, unsigned w, int bell) {
+  p->workers[w].pid = 0;
+  switch (p->config.start) {
+    case WP_START_SPAWN: return launch_spawn(p, w, bell);
+    case WP_START_SERVER: return launch_server(p, w, bell);
+    case WP_START_THREAD: return launch_thread(p, w, bell);
+    default: return launch_fork(p, w, bell);
+  }
+}
+
+static wp_ending join(wp_host_worker *hw) {
+  void *status = NULL;
+  pthread_join(hw->thread, &status);
+  return (wp_ending){.known = 1, .exit_code = (int)(intptr_t)status};
+}
+
+wp_ending wp_launch_ending(wp_pool *p, unsigned w) {
+  wp_host_worker *hw = &p->workers[w];
+  wp_ending ending = {0};
+  if (p->config.start == WP_START_THREAD) return join(hw);
+  if (p->config.start == WP_START_SERVER)
+    return wp_server_ending(p->server, hw->pid);
+  (void)wp_process_reap(hw->pid, 1, &ending);
+  return ending;
+}
+
+void wp_launch_deinit(wp_pool *p) {
+  if (p->server) wp_server_stop(p->server);
+  p->server = NULL;
+}

@@ -1,0 +1,241 @@
+/*
+** Server: a process that forks workers on request. It is executed afresh
+** and so is small and has one thread, however large and threaded the host
+** is. One socket between the two: the host sends a worker's number with its
+** bell, the server answers with the pid, and tells how each child ended. End
+** of file is the stop order; the children die with the server.
+*/
+#include "bell.h"
+#include "engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MOST_ENDINGS WP_LIMIT_WORKERS
+
+typedef struct told_ending {
+  pid_t pid;
+  wp_ending ending;
+} told_ending;
+
+struct wp_server {
+  pid_t owner; /* process that started it */
+  pid_t pid;
+  int pidfd;
+  int socket;
+  told_ending told[MOST_ENDINGS]; /* and not asked for yet */
+  unsigned n_told;
+};
+
+/* A message from the server: an answer when `forked`, else an ending. */
+typedef struct report {
+  int forked;
+  pid_t pid; /* or -errno */
+  wp_ending ending;
+} report;
+
+/* ---- a number and a descriptor over the socket ----------------------------- */
+
+typedef union control {
+  struct cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(int))];
+} control;
+
+static struct msghdr message_of(struct iovec *v, control *c) {
+  struct msghdr m;
+  memset(&m, 0, sizeof(m));
+  m.msg_iov = v;
+  m.msg_iovlen = 1;
+  m.msg_control = c;
+  m.msg_controllen = sizeof(*c);
+  return m;
+}
+
+static int send_request(int socket, unsigned w, int bell) {
+  control c = {0};
+  struct iovec v = {&w, sizeof(w)};
+  struct msghdr m = message_of(&v, &c);
+  struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+  h->cmsg_level = SOL_SOCKET;
+  h->cmsg_type = SCM_RIGHTS;
+  h->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(h), &bell, sizeof(bell));
+  ssize_t n;
+  do {
+    n = sendmsg(socket, &m, MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  return n == (ssize_t)sizeof(w) ? WP_OK : WP_ECLOSED;
+}
+
+/* 1, or 0 at the end of file. */
+static int receive_request(int socket, unsigned *w, int *bell) {
+  control c = {0};
+  struct iovec v = {w, sizeof(*w)};
+  struct msghdr m = message_of(&v, &c);
+  ssize_t n;
+  do {
+    n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+  } while (n < 0 && errno == EINTR);
+  struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+  if (!h || h->cmsg_type != SCM_RIGHTS) return 0;
+  memcpy(bell, CMSG_DATA(h), sizeof(*bell));
+  return 1;
+}
+
+static int read_report(int socket, report *r) {
+  ssize_t n;
+  do {
+    n = recv(socket, r, sizeof(*r), 0);
+  } while (n < 0 && errno == EINTR);
+  return n == (ssize_t)sizeof(*r) ? WP_OK : WP_ECLOSED;
+}
+
+static void send_report(int socket, report r) {
+  (void)!send(socket, &r, sizeof(r), MSG_NOSIGNAL);
+}
+
+/* ---- the host's side ---------------------------------------------------------- */
+
+static void complete_link(char *text, size_t size, const char *link, int fd) {
+  const char *mark = strstr(link, ":-2:");
+  snprintf(text, size, "%.*s:%d:%s", (int)(mark - link), link, fd, mark + 4);
+}
+
+int wp_server_start(wp_pool *p, const char *link, const int *keep,
+                    unsigned n_keep) {
+  int fds[2];
+  char whole[160];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+    return -errno;
+  wp_server *s = wp_calloc(sizeof(*s));
+  int status = s ? WP_OK : -ENOMEM;
+  int theirs = wp_fd_move(fds[1], 3);
+  if (s) {
+    const int all[] = {keep[0], keep[n_keep - 1], theirs};
+    s->owner = getpid();
+    s->socket = wp_fd_move(fds[0], 3);
+    complete_link(whole, sizeof(whole), link, theirs);
+    status = wp_process_spawn(p->config.argv, whole, all, 3, &s->pid,
+                              &s->pidfd);
+  }
+  close(theirs);
+  if (status == WP_OK) p->server = s;
+  else if (s) wp_server_stop(s);
+  return status;
+}
+
+static void keep_told(wp_server *s, const report *r) {
+  if (s->n_told < MOST_ENDINGS)
+    s->told[s->n_told++] = (told_ending){r->pid, r->ending};
+}
+
+int wp_server_fork(wp_server *s, unsigned w, int bell, pid_t *pid) {
+  report r;
+  int status = send_request(s->socket, w, bell);
+  while (status == WP_OK) {
+    status = read_report(s->socket, &r);
+    if (status < 0) return status;
+    if (r.forked) break;
+    keep_told(s, &r);
+  }
+  if (status == WP_OK && r.pid < 0) return r.pid;
+  if (status == WP_OK) *pid = r.pid;
+  return status;
+}
+
+static int find_told(wp_server *s, pid_t pid, wp_ending *ending) {
+  for (unsigned i = 0; i < s->n_told; i++) {
+    if (s->told[i].pid != pid) continue;
+    *ending = s->told[i].ending;
+    s->told[i] = s->told[--s->n_told];
+    return 1;
+  }
+  return 0;
+}
+
+wp_ending wp_server_ending(wp_server *s, pid_t pid) {
+  wp_ending ending = {0};
+  report r;
+  while (!find_told(s, pid, &ending)) {
+    if (read_report(s->socket, &r) < 0) break; /* the server is dead too */
+    if (!r.forked) keep_told(s, &r);
+  }
+  return ending;
+}
+
+void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
+
+void wp_server_stop(wp_server *s) {
+  wp_ending ending;
+  wp_server_hang_up(s);
+  if (s->owner == getpid() && s->pid > 0)
+    (void)wp_process_reap(s->pid, 1, &ending);
+  wp_fd_close(&s->pidfd);
+  wp_free(s, sizeof(*s));
+}
+
+/* ---- the server's side ---------------------------------------------------------- */
+
+/* Children are noticed as readable input, so that one poll serves both. */
+static int open_child_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void report_endings(int socket, int signals, pid_t *children,
+                           unsigned *n) {
+  struct signalfd_siginfo info;
+  while (read(signals, &info, sizeof(info)) > 0) continue;
+  for (unsigned i = 0; i < *n;) {
+    report r = {.pid = children[i]};
+    if (!wp_process_reap(children[i], 0, &r.ending)) {
+      i++;
+      continue;
+    }
+    children[i] = children[--*n];
+    send_report(socket, r);
+  }
+}
+
+/* 1 in the child. */
+static int fork_one(int socket, int signals, int bell, pid_t *children,
+                    unsigned *n) {
+  pid_t pid = 0;
+  int pidfd = -1;
+  int status = wp_process_fork(&pid, &pidfd);
+  if (status == 1) {
+    close(socket);
+    close(signals);
+    return 1;
+  }
+  wp_fd_close(&pidfd);
+  close(bell);
+  if (status == WP_OK) children[(*n)++] = pid;
+  send_report(socket, (report){.forked = 1, .pid = status < 0 ? status : pid});
+  return 0;
+}
+
+int wp_server_serve(int socket, unsigned *w, int *bell) {
+  pid_t children[WP_LIMIT_WORKERS];
+  unsigned n = 0;
+  int signals = open_child_signals();
+  struct pollfd fds[] = {{.fd = socket, .events = POLLIN},
+                         {.fd = signals, .events = POLLIN}};
+  if (signals < 0) return -errno;
+  for (;;) {
+    if (poll(fds, 2, -1) < 0 && errno != EINTR) return -errno;
+    if (fds[1].revents) report_endings(socket, signals, children, &n);
+    if (!fds[0].revents) continue;
+    if (n == WP_LIMIT_WORKERS || !receive_request(socket, w, bell)) return 0;
+    if (fork_one(socket, signals, *bell, children, &n)) return 1;
+  }
+}
