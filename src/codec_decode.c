@@ -295,7 +295,11 @@ void wp_read_value(wp_reader *r) {
     case WP_TAG_MAP >> 5:
     case WP_TAG_BIGMAP >> 5: read_table(r, tag, wp_read_number(r)); break;
     case WP_TAG_KEPT >> 5: read_kept(r, tag - WP_TAG_KEPT); break;
-    case WP_TAG_NIL >> 5: read_tagged(r, tag); break;
+    case WP_TAG_NIL >> 5:
+      if (tag == WP_TAG_FLOAT) read_float(r);
+      else if (tag == WP_TAG_INT16) read_int16(r);
+      else read_tagged(r, tag);
+      break;
     default: lua_pushinteger(r->L, (lua_Integer)tag);
   }
 }

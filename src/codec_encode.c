@@ -194,19 +194,18 @@ static inline int write_string(wp_codec *c, lua_State *L, int at,
 
 /* ---- objects -------------------------------------------------------------- */
 
-wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key) {
+static inline wp_seen_slot *slot_of(wp_codec *c, lua_State *L,
+                                    uintptr_t key) {
   if (wp_seen_full(&c->seen) && wp_seen_grow(&c->seen) < 0) no_memory(L);
   return wp_seen_find(&c->seen, key);
 }
 
-int wp_write_again(wp_codec *c, lua_State *L, const void *object,
-                   const wp_place *where) {
-  wp_seen_slot *slot = wp_write_slot(c, L, (uintptr_t)object);
-  if (!wp_seen_has(&c->seen, slot)) {
-    wp_seen_set(&c->seen, slot, (uintptr_t)object, c->objects++);
-    return 0;
-  }
-  uint64_t number = slot->word & WP_SEEN_VALUE;
+wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key) {
+  return slot_of(c, L, key);
+}
+
+static void write_ref(wp_codec *c, lua_State *L, uint64_t number,
+                      const wp_place *where) {
   if (number == WP_SEEN_VALUE) {
     lua_pushstring(L, "an object inside what its own __workerpool_pack gave");
     wp_path_fail(L, where);
@@ -214,7 +213,22 @@ int wp_write_again(wp_codec *c, lua_State *L, const void *object,
   c->head |= WP_HEAD_REFS;
   wp_write_tag(c, L, WP_TAG_REF);
   wp_write_varint(c, L, number);
+}
+
+static inline int write_again(wp_codec *c, lua_State *L, const void *object,
+                              const wp_place *where) {
+  wp_seen_slot *slot = slot_of(c, L, (uintptr_t)object);
+  if (!wp_seen_has(&c->seen, slot)) {
+    wp_seen_set(&c->seen, slot, (uintptr_t)object, c->objects++);
+    return 0;
+  }
+  write_ref(c, L, slot->word & WP_SEEN_VALUE, where);
   return 1;
+}
+
+int wp_write_again(wp_codec *c, lua_State *L, const void *object,
+                   const wp_place *where) {
+  return write_again(c, L, object, where);
 }
 
 void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where) {
@@ -322,7 +336,7 @@ static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
   return 1;
 }
 
-/* stack: t, nil -> t */
+/* stack: t, key, value -> t */
 static int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
                       const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
@@ -332,7 +346,7 @@ static int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
   size_t tag = offset(c);
   put(c, WP_TAG_LIST);
   put_varint(c, (uint64_t)n);
-  int way = step(L, t, i);
+  int way = IN_ORDER;
   while (way == IN_ORDER && i <= n) {
     if (n - i >= FLOATS_LEAST && is_float(L, t + 2)) {
       if (was_float) {
@@ -366,7 +380,7 @@ static void mark_map(wp_codec *c, lua_State *L, size_t tag, size_t pairs) {
   wp_write_tag(c, L, WP_TAG_END);
 }
 
-/* stack: t, nil -> t */
+/* stack: t, key, value -> t */
 static int write_map(wp_codec *c, lua_State *L, int t,
                      const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
@@ -374,24 +388,26 @@ static int write_map(wp_codec *c, lua_State *L, int t,
   room(c, L, SCALAR_MOST);
   size_t tag = offset(c);
   c->pen++;
-  while (lua_next(L, t)) {
+  do {
     if (!write_pair(c, L, t, &place)) return 0;
     lua_settop(L, t + 1);
     pairs++;
-  }
+  } while (lua_next(L, t));
   mark_map(c, L, tag, pairs);
   return 1;
 }
 
+/* A table with items that does not begin with one goes as pairs, too: its
+** items are in its hash part anyway. stack: t -> t */
 int wp_write_contents(wp_codec *c, lua_State *L, int t,
                       const wp_place *where) {
-  lua_Unsigned n = lua_rawlen(L, t);
-  lua_settop(L, t);
   lua_pushnil(L);
-  int go_on = n ? write_list(c, L, t, (lua_Integer)n, where)
-                : write_map(c, L, t, where);
-  lua_settop(L, t);
-  return go_on;
+  if (!lua_next(L, t)) {
+    wp_write_tag(c, L, WP_TAG_MAP);
+    return 1;
+  }
+  if (!is_next(L, t, 1)) return write_map(c, L, t, where);
+  return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
 }
 
 /* The table is on top of the stack. */
@@ -399,7 +415,7 @@ static int write_table(wp_codec *c, lua_State *L, int t,
                        const wp_place *where) {
   const void *p = lua_topointer(L, t);
   if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
-  if (wp_write_again(c, L, p, where)) return 1;
+  if (write_again(c, L, p, where)) return 1;
   wp_write_deeper(c, L, where);
   int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where)
                                      : wp_write_contents(c, L, t, where);

@@ -7,6 +7,7 @@
 #include "codec_wire.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 /* ---- the code ------------------------------------------------------------- */
 
@@ -97,6 +98,25 @@ static int write_shared(wp_codec *c, lua_State *L, int at, int i,
   return 1;
 }
 
+/* Test runners and sandboxes put a table of globals of their own, with the
+** real ones behind it, under the code they run. Where both sides have that
+** table it goes by its reference; elsewhere the receiver's globals are what
+** comes nearest, as they are for a function that is under the real ones.
+** stack: …, value -> …, value */
+static void settle_environment(wp_codec *c, lua_State *L, const char *name) {
+  int at = lua_gettop(L);
+  if (strcmp(name, "_ENV") != 0 || !lua_istable(L, at)) return;
+  if (!lua_getmetatable(L, at)) return;
+  lua_pop(L, 1);
+  lua_pushvalue(L, at);
+  wp_codec_ask(L, c, "of", 1, 1);
+  int is_known = !lua_isnil(L, -1);
+  lua_settop(L, at);
+  if (is_known) return;
+  lua_pushglobaltable(L);
+  lua_replace(L, at);
+}
+
 static int write_upvalues(wp_codec *c, lua_State *L, int at, uint64_t number,
                           const wp_place *where) {
   int n = count_upvalues(L, at), top = lua_gettop(L);
@@ -105,6 +125,7 @@ static int write_upvalues(wp_codec *c, lua_State *L, int at, uint64_t number,
   for (int i = 1; i <= n; i++) {
     if (write_shared(c, L, at, i, number)) continue;
     place.name = lua_getupvalue(L, at, i);
+    settle_environment(c, L, place.name);
     if (!wp_write_value(c, L, top + 1, &place)) return 0;
     lua_settop(L, top);
   }

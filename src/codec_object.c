@@ -185,8 +185,9 @@ static int write_instance(wp_codec *c, lua_State *L, int at,
   class k = look_class(c, L, at, mt, where);
   wp_write_tag(c, L, k.packs ? WP_TAG_PACKED : WP_TAG_OBJECT);
   write_class(c, L, &k);
-  return k.packs ? write_packed(c, L, at, mt, where)
-                 : wp_write_contents(c, L, at, where);
+  if (k.packs) return write_packed(c, L, at, mt, where);
+  lua_settop(L, at);
+  return wp_write_contents(c, L, at, where);
 }
 
 /* stack: t, metatable -> t */

@@ -97,6 +97,7 @@ static inline int wp_known_has(const wp_known *k, const void *p) {
 ** was.
 */
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
+/* This one wants the table on top. */
 int wp_write_contents(wp_codec *c, lua_State *L, int at,
                       const wp_place *where);
 int wp_write_function(wp_codec *c, lua_State *L, int at,

@@ -27,8 +27,19 @@ local MOST_FALSE_STARTS = 3
 local Crew = { __name = "workerpool.Crew" }
 Crew.__index = Crew
 
+-- A fork copies one thread; locks that others hold stay locked in the copy.
+local has_warned = false
+local function warn_of_threads()
+  local n = core.threads()
+  if n == 1 or has_warned then return end
+  has_warned = true
+  io.stderr:write(("workerpool: this process has %d threads, of which a fork copies one; "
+    .. "start_method = 'forkserver' or 'spawn' is safe\n"):format(n))
+end
+
 local function open_engine(n_jobs, setup)
   if n_jobs == 0 then return Inline.new(setup) end
+  if setup.start_method == "fork" then warn_of_threads() end
   local function main(link) return worker.main(link, setup) end
   local engine, message = core.engine(n_jobs, main, start.words(setup.start_method))
   if not engine then error("cannot open a pool: " .. message, 0) end

@@ -193,6 +193,7 @@ function WorkerPool:disband()
   if not crew then return end
   local queue = self.queue
   self.crew, self.queue = nil, nil
+  if queue then crew:delist(queue.id) end
   crew:kill_all()
   crew:close()
   if queue then
