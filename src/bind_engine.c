@@ -55,7 +55,7 @@ static int pushed(lua_State *L, int status) {
   return 1;
 }
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------- */
 
 /* In the child. The main function sits in the engine's user value. */
 static int live(wp_worker *worker, void *ud) {
@@ -207,6 +207,11 @@ static int engine_completed(lua_State *L) {
   return 1;
 }
 
+static int engine_noted(lua_State *L) {
+  lua_pushinteger(L, wp_noted(check_engine(L)->pool));
+  return 1;
+}
+
 static int engine_inspect(lua_State *L) {
   engine *e = check_engine(L);
   wp_progress p;
@@ -222,7 +227,7 @@ static int engine_inspect(lua_State *L) {
   return 1;
 }
 
-/* ---- work ------------------------------------------------------------------- */
+/* ---- work --------------------------------------------------------------- */
 
 static int engine_announce(lua_State *L) {
   engine *e = check_engine(L);
@@ -296,7 +301,7 @@ static int engine_claimant(lua_State *L) {
   return 1;
 }
 
-/* ---- events ------------------------------------------------------------------ */
+/* ---- events ------------------------------------------------------------- */
 
 static int to_ms(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return -1;
@@ -421,7 +426,7 @@ void wp_bind_engine(lua_State *L) {
       {"announce", engine_announce}, {"retire", engine_retire},
       {"submit", engine_submit},     {"cancel", engine_cancel},
       {"abandon", engine_abandon},   {"holding", engine_holding},
-      {"completed", engine_completed},
+      {"completed", engine_completed}, {"noted", engine_noted},
       {"claimant", engine_claimant}, {"next", engine_next},
       {"read", engine_read},         {"values", engine_values},
       {"ending", engine_ending},     {"arguments", engine_arguments},

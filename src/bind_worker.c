@@ -195,6 +195,12 @@ static int link_abandon(lua_State *L) {
   return 0;
 }
 
+static int link_note(lua_State *L) {
+  wp_link *l = check_link(L);
+  wp_note(l->worker, (uint32_t)luaL_checkinteger(L, 2));
+  return 0;
+}
+
 static int link_is_thread(lua_State *L) {
   lua_pushboolean(L, wp_worker_is_thread(check_link(L)->worker));
   return 1;
@@ -225,6 +231,7 @@ static void push_metatable(lua_State *L) {
       {"lifespan", link_lifespan}, {"retired", link_retired},
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
+      {"note", link_note},
       {NULL, NULL}};
   if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
   luaL_newlib(L, methods);

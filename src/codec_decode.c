@@ -17,7 +17,7 @@ enum {
   SPARE_MOST = 1000  /* kept strings that a message may leave in the codec */
 };
 
-/* ---- bytes ---------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------- */
 
 int wp_read_corrupt(wp_reader *r, const char *what) {
   return luaL_error(r->L, "corrupt message: %s at byte %I", what,
@@ -62,7 +62,7 @@ void wp_read_deeper(wp_reader *r) {
                     "values nested too deep");
 }
 
-/* ---- objects -------------------------------------------------------------- */
+/* ---- objects ------------------------------------------------------------ */
 
 lua_Integer wp_read_number(wp_reader *r) { return r->objects++; }
 
@@ -79,7 +79,7 @@ static void read_ref(wp_reader *r) {
     wp_read_corrupt(r, "a reference to what is not there");
 }
 
-/* ---- strings -------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 static inline void read_bytes(wp_reader *r, uint64_t len) {
   const unsigned char *p = take(r, len);
@@ -119,14 +119,14 @@ int wp_read_known_class(wp_reader *r) {
   return 1;
 }
 
-/* ---- tables --------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------- */
 
-static inline void read_scalar(wp_reader *r);
+static inline void read_value(wp_reader *r);
 
 /* stack: … -> …, key */
 static inline void read_key(wp_reader *r) {
   unsigned tag = r->p < r->end ? *r->p : 0;
-  read_scalar(r);
+  read_value(r);
   if (tag < WP_TAG_NIL) return; /* an integer, a string, or a table */
   if (lua_isnil(r->L, -1)) wp_read_corrupt(r, "a key that is nil");
   if (tag == WP_TAG_FLOAT) {
@@ -138,7 +138,7 @@ static inline void read_key(wp_reader *r) {
 /* stack: …, t -> …, t */
 static inline void read_pair(wp_reader *r) {
   read_key(r);
-  read_scalar(r);
+  read_value(r);
   lua_rawset(r->L, -3);
 }
 
@@ -147,7 +147,7 @@ static int is_end(wp_reader *r) {
   return *r->p == WP_TAG_END;
 }
 
-static void read_map(wp_reader *r, unsigned pairs, lua_Integer number) {
+static inline void read_map(wp_reader *r, unsigned pairs, lua_Integer number) {
   wp_read_owe(r, 2 * (uint64_t)pairs);
   lua_createtable(r->L, 0, (int)pairs);
   wp_read_note(r, number);
@@ -191,7 +191,7 @@ static uint32_t read_floats(wp_reader *r, lua_Integer i, lua_Integer n) {
 }
 
 /* stack: …, t -> …, t */
-static void read_items(wp_reader *r, lua_Integer n) {
+static inline void read_items(wp_reader *r, lua_Integer n) {
   lua_Integer i = 1;
   while (i <= n) {
     if (r->p < r->end && *r->p == WP_TAG_FLOATS) {
@@ -199,13 +199,13 @@ static void read_items(wp_reader *r, lua_Integer n) {
       i += read_floats(r, i, n);
     } else {
       r->owed--;
-      read_scalar(r);
+      read_value(r);
       lua_rawseti(r->L, -2, i++);
     }
   }
 }
 
-static void read_list(wp_reader *r, int mixed, lua_Integer number) {
+static inline void read_list(wp_reader *r, int mixed, lua_Integer number) {
   uint64_t n = wp_read_varint(r);
   wp_read_owe(r, n);
   lua_createtable(r->L, n > INT_MAX ? INT_MAX : (int)n, 0);
@@ -234,7 +234,7 @@ void wp_read_contents(wp_reader *r, lua_Integer number) {
   read_table(r, tag, number);
 }
 
-/* ---- values --------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static void read_wide(wp_reader *r) {
   lua_Integer n;
@@ -288,40 +288,30 @@ static void read_tagged(wp_reader *r, unsigned tag) {
   }
 }
 
-void wp_read_value(wp_reader *r) {
-  unsigned tag = wp_read_byte(r);
-  switch (tag >> 5) {
-    case WP_TAG_TEXT >> 5: read_bytes(r, tag - WP_TAG_TEXT); break;
-    case WP_TAG_MAP >> 5:
-    case WP_TAG_BIGMAP >> 5: read_table(r, tag, wp_read_number(r)); break;
-    case WP_TAG_KEPT >> 5: read_kept(r, tag - WP_TAG_KEPT); break;
-    case WP_TAG_NIL >> 5:
-      if (tag == WP_TAG_FLOAT) read_float(r);
-      else if (tag == WP_TAG_INT16) read_int16(r);
-      else read_tagged(r, tag);
-      break;
-    default: lua_pushinteger(r->L, (lua_Integer)tag);
-  }
-}
-
-/* What most values of a table are, without a call. */
-static inline void read_scalar(wp_reader *r) {
-  unsigned tag = r->p < r->end ? *r->p : WP_TAG_END;
+/* Inlined where tables are read, so that a level of nesting is one frame of
+** C: processors guess returns well only from some thirty calls. */
+static inline void read_value(wp_reader *r) {
+  unsigned tag = *take(r, 1);
   if (tag < WP_TAG_TEXT) {
-    r->p++;
     lua_pushinteger(r->L, (lua_Integer)tag);
-  } else if (tag >> 5 == WP_TAG_KEPT >> 5) {
-    r->p++;
-    read_kept(r, tag - WP_TAG_KEPT);
-  } else if (tag >> 5 == WP_TAG_TEXT >> 5) {
-    r->p++;
+  } else if (tag < WP_TAG_MAP) {
     read_bytes(r, tag - WP_TAG_TEXT);
+  } else if (tag < WP_TAG_KEPT || tag >= WP_TAG_BIGMAP) {
+    read_table(r, tag, wp_read_number(r));
+  } else if (tag < WP_TAG_NIL) {
+    read_kept(r, tag - WP_TAG_KEPT);
+  } else if (tag == WP_TAG_FLOAT) {
+    read_float(r);
+  } else if (tag == WP_TAG_LIST) {
+    read_table(r, tag, wp_read_number(r));
   } else {
-    wp_read_value(r);
+    read_tagged(r, tag);
   }
 }
 
-/* ---- messages ------------------------------------------------------------- */
+void wp_read_value(wp_reader *r) { read_value(r); }
+
+/* ---- messages ----------------------------------------------------------- */
 
 /* The table of kept strings is lent by the codec: while it is in use, or
 ** after an error, another one is made. stack: … -> …, table */
@@ -359,7 +349,7 @@ static void read_values(wp_reader *r, int n) {
                   "too many values");
   for (int i = 0; i < n; i++) {
     r->owed--;
-    wp_read_value(r);
+    read_value(r);
   }
 }
 

@@ -17,7 +17,7 @@ enum {
   FLOATS_LEAST = 8    /* items left from which on a block of floats is tried */
 };
 
-/* ---- room ----------------------------------------------------------------- */
+/* ---- room --------------------------------------------------------------- */
 
 static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
 
@@ -74,7 +74,7 @@ void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n) {
   put_varint(c, n);
 }
 
-/* ---- numbers -------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 static inline void put_integer(wp_codec *c, lua_Integer n) {
   if (n >= 0 && n < WP_INT_INLINE) {
@@ -107,7 +107,7 @@ static inline void write_number(wp_codec *c, lua_State *L, int at) {
   }
 }
 
-/* ---- strings -------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 /* Most strings are so short that calling memcpy would take longer. */
 static inline void put_short(wp_codec *c, const char *s, size_t len) {
@@ -170,29 +170,35 @@ static void write_keep(wp_codec *c, lua_State *L, wp_recent *recent,
   put_short(c, s, len);
 }
 
-/* `table` is c->keys or c->texts: values that never come again shall not
-** push out the keys, which do. */
-static inline int write_string(wp_codec *c, lua_State *L, int at,
-                               wp_recent *table, const wp_place *where) {
-  size_t len;
-  const char *s = lua_tolstring(L, at, &len);
-  if (len > WP_KEEP_MOST) {
-    if (!wp_write_again(c, L, s, where)) wp_write_text(c, L, s, len);
-    return 1;
-  }
-  wp_recent *recent = &table[recent_index(s)];
+/* One of c->keys or c->texts: values that never come again shall not push
+** out the keys, which do. */
+static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
+                               const char *s, size_t len) {
   if (recent->text != s || recent->period != c->period) {
-    *recent = (wp_recent){s, c->period, 0};
+    recent->text = s;
+    recent->object = NULL;
+    recent->period = c->period;
+    recent->kept = 0;
     wp_write_text(c, L, s, len);
   } else if (recent->kept) {
     wp_write_kept(c, L, recent->kept - 1);
   } else {
     write_keep(c, L, recent, s, len);
   }
+}
+
+static int write_string(wp_codec *c, lua_State *L, int at,
+                        const wp_place *where) {
+  size_t len;
+  const char *s = lua_tolstring(L, at, &len);
+  if (len <= WP_KEEP_MOST)
+    write_short(c, L, &c->texts[recent_index(s)], s, len);
+  else if (!wp_write_again(c, L, s, where))
+    wp_write_text(c, L, s, len);
   return 1;
 }
 
-/* ---- objects -------------------------------------------------------------- */
+/* ---- objects ------------------------------------------------------------ */
 
 static inline wp_seen_slot *slot_of(wp_codec *c, lua_State *L,
                                     uintptr_t key) {
@@ -241,7 +247,46 @@ void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where) {
                     "value nested too deep");
 }
 
-/* ---- tables --------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------- */
+
+static int write_table(wp_codec *c, lua_State *L, int t,
+                       const wp_place *where);
+
+static int write_rare(wp_codec *c, lua_State *L, int at,
+                      const wp_place *where) {
+  switch (lua_type(L, at)) {
+    case LUA_TNIL: wp_write_tag(c, L, WP_TAG_NIL); return 1;
+    case LUA_TBOOLEAN:
+      wp_write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
+      return 1;
+    case LUA_TFUNCTION: return wp_write_function(c, L, at, where);
+    default: return wp_write_userdata(c, L, at, where);
+  }
+}
+
+/* Inlined where tables are written, so that a level of nesting is one frame
+** of C: processors guess returns well only from some thirty calls. */
+static inline int write_typed(wp_codec *c, lua_State *L, int at, int type,
+                              const wp_place *where) {
+  if (type == LUA_TNUMBER) {
+    write_number(c, L, at);
+    return 1;
+  }
+  if (type == LUA_TSTRING) return write_string(c, L, at, where);
+  if (type == LUA_TTABLE) return write_table(c, L, at, where);
+  return write_rare(c, L, at, where);
+}
+
+static inline int write_value(wp_codec *c, lua_State *L, int at,
+                              const wp_place *where) {
+  return write_typed(c, L, at, lua_type(L, at), where);
+}
+
+int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
+  return write_value(c, L, at, where);
+}
+
+/* ---- tables ------------------------------------------------------------- */
 
 /*
 ** lua_next gives the items of a list in their order first, nearly always. But
@@ -306,11 +351,10 @@ static int write_rest(wp_codec *c, lua_State *L, int t, lua_Integer i,
   return 1;
 }
 
-static inline int write_key(wp_codec *c, lua_State *L, int t,
-                            const wp_place *where) {
-  if (lua_type(L, t + 1) == LUA_TSTRING)
-    return write_string(c, L, t + 1, c->keys, where);
-  /* Pushed anew: t, key, value, key. What writes a value may look above. */
+/* Any key but a short string, pushed anew: what writes a value may need the
+** places above it. stack: t, key, value -> the same */
+static int write_odd_key(wp_codec *c, lua_State *L, int t,
+                         const wp_place *where) {
   wp_place place = {where, NULL, 0, WP_AT_INKEY};
   lua_pushvalue(L, t + 1);
   int go_on = wp_write_value(c, L, t + 3, &place);
@@ -318,9 +362,31 @@ static inline int write_key(wp_codec *c, lua_State *L, int t,
   return go_on;
 }
 
+/* After a key comes mostly the one that came after it last time. Then a
+** single question to Lua is enough. */
+static inline int write_key(wp_codec *c, lua_State *L, int t,
+                            const wp_place *where) {
+  const void *object = lua_topointer(L, t + 1);
+  wp_recent *last = &c->keys[c->last_key], *guess = &c->keys[last->next];
+  if (object && guess->object == object && guess->period == c->period) {
+    c->last_key = last->next;
+    wp_write_kept(c, L, guess->kept - 1);
+    return 1;
+  }
+  size_t len = WP_KEEP_MOST + 1;
+  const char *s = NULL;
+  if (lua_type(L, t + 1) == LUA_TSTRING) s = lua_tolstring(L, t + 1, &len);
+  if (len > WP_KEEP_MOST) return write_odd_key(c, L, t, where);
+  c->last_key = last->next = recent_index(s);
+  guess = &c->keys[c->last_key];
+  write_short(c, L, guess, s, len);
+  if (guess->kept) guess->object = object;
+  return 1;
+}
+
 static inline int write_pair(wp_codec *c, lua_State *L, int t,
                              const wp_place *where) {
-  return write_key(c, L, t, where->up) && wp_write_value(c, L, t + 2, where);
+  return write_key(c, L, t, where->up) && write_value(c, L, t + 2, where);
 }
 
 /* Writes what comes in pairs from here on, but for keys 1 … n.
@@ -337,27 +403,23 @@ static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
 }
 
 /* stack: t, key, value -> t */
-static int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
+static inline int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
                       const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
-  int was_float = 0;
+  int before = LUA_TNIL;
   room(c, L, SCALAR_MOST);
   size_t tag = offset(c);
   put(c, WP_TAG_LIST);
   put_varint(c, (uint64_t)n);
   int way = IN_ORDER;
   while (way == IN_ORDER && i <= n) {
-    if (n - i >= FLOATS_LEAST && is_float(L, t + 2)) {
-      if (was_float) {
-        way = write_floats(c, L, t, &i, n);
-        continue;
-      }
-      was_float = 1;
-    } else {
-      was_float = 0;
+    if (before == LUA_TNUMBER && n - i >= FLOATS_LEAST && is_float(L, t + 2)) {
+      way = write_floats(c, L, t, &i, n);
+      continue;
     }
-    if (!wp_write_value(c, L, t + 2, &place)) return 0;
+    before = lua_type(L, t + 2);
+    if (!write_typed(c, L, t + 2, before, &place)) return 0;
     way = step(L, t, ++i);
   }
   if (i <= n) {
@@ -381,7 +443,7 @@ static void mark_map(wp_codec *c, lua_State *L, size_t tag, size_t pairs) {
 }
 
 /* stack: t, key, value -> t */
-static int write_map(wp_codec *c, lua_State *L, int t,
+static inline int write_map(wp_codec *c, lua_State *L, int t,
                      const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   size_t pairs = 0;
@@ -399,8 +461,8 @@ static int write_map(wp_codec *c, lua_State *L, int t,
 
 /* A table with items that does not begin with one goes as pairs, too: its
 ** items are in its hash part anyway. stack: t -> t */
-int wp_write_contents(wp_codec *c, lua_State *L, int t,
-                      const wp_place *where) {
+static inline int write_contents(wp_codec *c, lua_State *L, int t,
+                                 const wp_place *where) {
   lua_pushnil(L);
   if (!lua_next(L, t)) {
     wp_write_tag(c, L, WP_TAG_MAP);
@@ -408,6 +470,11 @@ int wp_write_contents(wp_codec *c, lua_State *L, int t,
   }
   if (!is_next(L, t, 1)) return write_map(c, L, t, where);
   return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
+}
+
+int wp_write_contents(wp_codec *c, lua_State *L, int t,
+                      const wp_place *where) {
+  return write_contents(c, L, t, where);
 }
 
 /* The table is on top of the stack. */
@@ -418,28 +485,12 @@ static int write_table(wp_codec *c, lua_State *L, int t,
   if (write_again(c, L, p, where)) return 1;
   wp_write_deeper(c, L, where);
   int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where)
-                                     : wp_write_contents(c, L, t, where);
+                                     : write_contents(c, L, t, where);
   c->depth--;
   return go_on;
 }
 
-/* ---- values --------------------------------------------------------------- */
-
-int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
-  switch (lua_type(L, at)) {
-    case LUA_TNUMBER: write_number(c, L, at); return 1;
-    case LUA_TSTRING: return write_string(c, L, at, c->texts, where);
-    case LUA_TTABLE: return write_table(c, L, at, where);
-    case LUA_TNIL: wp_write_tag(c, L, WP_TAG_NIL); return 1;
-    case LUA_TBOOLEAN:
-      wp_write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
-      return 1;
-    case LUA_TFUNCTION: return wp_write_function(c, L, at, where);
-    default: return wp_write_userdata(c, L, at, where);
-  }
-}
-
-/* ---- messages ------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static void start_message(wp_codec *c) {
   wp_seen_start(&c->seen);

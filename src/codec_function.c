@@ -9,7 +9,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* ---- the code ------------------------------------------------------------- */
+/* ---- the code ----------------------------------------------------------- */
 
 typedef struct dump {
   luaL_Buffer buffer;
@@ -80,7 +80,7 @@ static int count_upvalues(lua_State *L, int at) {
   return ar.nups;
 }
 
-/* ---- writing -------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* Shared is what has a slot already: number of the function, index in it. */
 static int write_shared(wp_codec *c, lua_State *L, int at, int i,
@@ -175,7 +175,7 @@ int wp_write_function(wp_codec *c, lua_State *L, int at,
   return 1;
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /* stack: … -> …, function */
 static void read_code(wp_reader *r) {

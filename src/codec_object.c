@@ -8,7 +8,7 @@
 
 #include <lauxlib.h>
 
-/* ---- writing: names ------------------------------------------------------- */
+/* ---- writing: names ----------------------------------------------------- */
 
 /* stack: answer of names.of -> */
 static int write_answer(wp_codec *c, lua_State *L) {
@@ -37,7 +37,7 @@ int wp_write_known(wp_codec *c, lua_State *L, int at) {
   return write_answer(c, L);
 }
 
-/* ---- writing: what cannot travel ------------------------------------------ */
+/* ---- writing: what cannot travel ---------------------------------------- */
 
 /* stack: … -> …, words for the type of a userdata or thread */
 static void push_type(lua_State *L, int at) {
@@ -73,7 +73,7 @@ static int has_field(lua_State *L, int at, const char *name) {
   return has;
 }
 
-/* ---- writing: classes ----------------------------------------------------- */
+/* ---- writing: classes --------------------------------------------------- */
 
 typedef struct class {
   uint32_t kept; /* its number */
@@ -128,7 +128,7 @@ static void write_class(wp_codec *c, lua_State *L, const class *k) {
   lua_pop(L, 1);
 }
 
-/* ---- writing: packed values ----------------------------------------------- */
+/* ---- writing: packed values --------------------------------------------- */
 
 /* Keeps what __workerpool_pack gave until the message is written: a table
 ** that is made for the occasion must not leave its address to another. */
@@ -215,7 +215,7 @@ int wp_write_userdata(wp_codec *c, lua_State *L, int at,
   return 1;
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static void read_string(wp_reader *r, const char *what) {
   wp_read_value(r);

@@ -15,8 +15,10 @@
 /* Short strings written lately, by address: Lua has each of them once. */
 typedef struct wp_recent {
   const char *text;
-  uint32_t period; /* of the codec, when it was written */
-  uint32_t kept;   /* its number + 1; 0: it came once */
+  const void *object; /* the same string, as lua_topointer gives it */
+  uint32_t period;    /* of the codec, when it was written */
+  uint32_t kept;      /* its number + 1; 0: it came once */
+  unsigned next;      /* which key came after it, last time */
 } wp_recent;
 
 enum { WP_RECENT_BITS = 7, WP_RECENT = 1 << WP_RECENT_BITS };
@@ -40,6 +42,7 @@ struct wp_codec {
   uint64_t objects; /* numbered in this message */
   uint32_t kept;
   uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
+  unsigned last_key; /* index in `keys` */
   int depth;
   int anchor;       /* stack index: nil, or the table of packed values */
   lua_Integer anchored;

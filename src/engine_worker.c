@@ -335,6 +335,10 @@ void wp_inspect(const wp_pool *p, unsigned w, wp_progress *out) {
   out->phase = atomic_load(&line->phase);
 }
 
+uint32_t wp_noted(const wp_pool *p) {
+  return atomic_load(&p->region.header->note);
+}
+
 uint64_t wp_completed(const wp_pool *p) {
   uint64_t sum = p->completed;
   for (unsigned w = 0; w < p->config.n_workers; w++) {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* ---- fork ------------------------------------------------------------------ */
+/* ---- fork --------------------------------------------------------------- */
 
 static int launch_fork(wp_pool *p, unsigned w, int bell) {
   wp_host_worker *hw = &p->workers[w];
@@ -21,7 +21,7 @@ static int launch_fork(wp_pool *p, unsigned w, int bell) {
   return status;
 }
 
-/* ---- another program --------------------------------------------------------- */
+/* ---- another program ---------------------------------------------------- */
 
 /* What it needs to find the pool; see read_link in worker.c. */
 static void write_link(char *text, size_t size, const wp_pool *p, int region,
@@ -74,7 +74,7 @@ static int launch_server(wp_pool *p, unsigned w, int bell) {
   return status;
 }
 
-/* ---- threads ------------------------------------------------------------------ */
+/* ---- threads ------------------------------------------------------------ */
 
 typedef struct thread_start {
   wp_pool *pool;
@@ -113,7 +113,7 @@ static int launch_thread(wp_pool *p, unsigned w, int bell) {
   return status;
 }
 
-/* ---- all ------------------------------------------------------------------------ */
+/* ---- all ---------------------------------------------------------------- */
 
 int wp_launch(wp_pool *p, unsigned w, int bell) {
   p->workers[w].pid = 0;

@@ -95,6 +95,7 @@ typedef struct wp_header {
   uint32_t n_workers;
   uint64_t setup_offset; /* in the arena; stored before any worker starts */
   uint64_t setup_length;
+  wp_atomic32 note; /* the largest number that a worker has noted */
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

@@ -40,7 +40,7 @@ typedef struct report {
   wp_ending ending;
 } report;
 
-/* ---- a number and a descriptor over the socket ----------------------------- */
+/* ---- a number and a descriptor over the socket -------------------------- */
 
 typedef union control {
   struct cmsghdr header;
@@ -100,7 +100,7 @@ static void send_report(int socket, report r) {
   (void)!send(socket, &r, sizeof(r), MSG_NOSIGNAL);
 }
 
-/* ---- the host's side ---------------------------------------------------------- */
+/* ---- the host's side ---------------------------------------------------- */
 
 static void complete_link(char *text, size_t size, const char *link, int fd) {
   const char *mark = strstr(link, ":-2:");
@@ -180,7 +180,7 @@ void wp_server_stop(wp_server *s) {
   wp_free(s, sizeof(*s));
 }
 
-/* ---- the server's side ---------------------------------------------------------- */
+/* ---- the server's side -------------------------------------------------- */
 
 /* Children are noticed as readable input, so that one poll serves both. */
 static int open_child_signals(void) {

@@ -6,7 +6,7 @@
 
 #include <lauxlib.h>
 
-/* ---- arguments ------------------------------------------------------------ */
+/* ---- arguments ---------------------------------------------------------- */
 
 static int read_range(lua_State *L, wp_codec *c, const unsigned char *data,
                       size_t length, lua_Integer index) {
@@ -42,7 +42,7 @@ int wp_tasks_arguments(lua_State *L, wp_codec *c, const unsigned char *data,
   return n;
 }
 
-/* ---- the loop --------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 /*
 ** Fixed stack of run_protected:

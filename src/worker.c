@@ -99,7 +99,7 @@ int wp_worker_live(const wp_pool *p, unsigned index, int bell,
   return status;
 }
 
-/* ---- a process of another program ------------------------------------------ */
+/* ---- a process of another program --------------------------------------- */
 
 typedef struct link_numbers {
   int region, bell, hub, server;
@@ -174,6 +174,13 @@ int wp_worker_setup(const wp_worker *w, const void **data, size_t *length) {
   return header->setup_length > 0;
 }
 
+void wp_note(wp_worker *w, uint32_t number) {
+  wp_atomic32 *note = &w->region->header->note;
+  uint32_t most = atomic_load(note);
+  while (most < number && !atomic_compare_exchange_weak(note, &most, number))
+    continue;
+}
+
 void wp_dismiss(wp_worker *w) { atomic_store(&w->line->stop, WP_STOP_NOW); }
 
 int wp_worker_is_thread(const wp_worker *w) { return w->is_thread; }
@@ -207,7 +214,7 @@ static int wait_for_room(wp_worker *w, size_t bytes) {
   return WP_OK;
 }
 
-/* ---- results -------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------ */
 
 static int publish(wp_worker *w, uint8_t flags, uint64_t value) {
   if (!w->writer.is_open) {
@@ -291,7 +298,7 @@ int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
   return put_pieces(w, record, data, length);
 }
 
-/* ---- parcels --------------------------------------------------------------- */
+/* ---- parcels ------------------------------------------------------------ */
 
 static int claim(wp_worker *w, uint32_t *slot) {
   wp_queue *queues = w->region->queues;

@@ -204,6 +204,9 @@ WP_API void wp_inspect(const wp_pool *pool, unsigned worker,
 ** results have not been taken. */
 WP_API uint64_t wp_completed(const wp_pool *pool);
 
+/* The largest number that any worker has left with wp_note. */
+WP_API uint32_t wp_noted(const wp_pool *pool);
+
 /* The parcel that a worker is at: 1, its tag and the index in it of the task
 ** that runs; or 0. */
 WP_API int wp_holding(const wp_pool *pool, unsigned worker, uint64_t *tag,
@@ -237,6 +240,9 @@ WP_API void wp_detach(wp_worker *worker);
 /* 1 for the bytes that the host has set up, or 0. */
 WP_API int wp_worker_setup(const wp_worker *worker, const void **data,
                            size_t *length);
+
+/* Leaves a number for the host, which keeps the largest: wp_noted. */
+WP_API void wp_note(wp_worker *worker, uint32_t number);
 
 /* Breaks off: the parcel stays unfinished, and all calls fail from now on. For
 ** a thread that is to end as a process does that calls _exit. */

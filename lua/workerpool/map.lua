@@ -56,7 +56,6 @@ function Run.new(pool, crew, plan, sink)
   self.completed_before = crew.engine:completed()
   self.bar = progress.open(opts.progress_bar, source.length, opts.progress_bar_options)
   self.tick = opts.progress_bar and max(opts.progress_bar_options.mininterval, 0.02) or nil
-  self:show()
   self.job = crew:announce(plan.f, opts.worker_lifespan)
   return self
 end
@@ -331,11 +330,13 @@ function Run:close_bar(reason)
     done = reason and self:done() or self.completed, total = self.source.length,
     failed = self.failed, elapsed = core.now() - self.began,
   }
+  progress.reach(self.crew.engine:noted())
   self.bar:close(reason)
 end
 
 --- Sends what there is room for and waits for one event. False at the end.
 function Run:step()
+  if self.next_index == 1 then self:show() end
   self:feed()
   if self.error then self:abandon(self.error) end
   if self:is_done() then return false end

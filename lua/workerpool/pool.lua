@@ -18,6 +18,10 @@ local worker = require "workerpool.worker"
 progress.system.is_tty = core.is_tty
 progress.system.columns = core.columns
 progress.system.now = core.now
+function progress.system.reached(position)
+  local current = worker.current()
+  if current then current.link:note(position) end
+end
 
 local max, min, unpack = math.max, math.min, table.unpack
 

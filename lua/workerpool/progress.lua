@@ -25,6 +25,10 @@ function system.columns(_file) return math.tointeger(tonumber(os.getenv("COLUMNS
 -- Whole seconds only; os.clock would stand still while workers work.
 function system.now() return os.time() end
 
+-- A bar has been drawn on this line. A worker tells its host, whose own bar
+-- must end below.
+function system.reached(_position) end
+
 -- As the C library: the first of the three that is set decides.
 function system.utf8()
   for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
@@ -177,7 +181,10 @@ function Bar:_put(text, ending)
   local columns = meter.width(text)
   local blanks = rep(" ", max(0, (self._columns_drawn or 0) - columns))
   self._columns_drawn = columns
-  lowest = max(lowest, position)
+  if position > lowest then
+    lowest = position
+    system.reached(position)
+  end
   local down, up = rep("\n", position), ""
   if position > 0 then up = ("\r\27[%dA"):format(position) end
   write(self._file, down .. "\r" .. text .. blanks .. up .. (ending or ""))
@@ -323,8 +330,15 @@ local function open(wanted, total, opts)
   return callback(wanted, total, opts)
 end
 
+--- Bars of other processes have been drawn down to this line.
+---@param position integer
+local function reach(position)
+  lowest = max(lowest, position)
+end
+
 return {
   new = new,
+  reach = reach,
   open = open,
   callback = callback,
   render = meter.render,

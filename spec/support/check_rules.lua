@@ -10,7 +10,7 @@ engine.c, engine.h, engine_parcel.c and so on. The first room that fits counts.
 
 ---- the tables ---------------------------------------------------------------
 
-local MECHANICS = "base shm layout region arena queue ring process bell"
+local MECHANICS = "base layout region arena queue ring process bell"
 
 -- room, what it may include of ours, and "lua" where it may see Lua.
 local ROOMS = {
@@ -22,14 +22,15 @@ local ROOMS = {
   { "process", "base bell" },
   { "layout", "base" },
   { "queue", "base layout" },
-  { "region", "base shm layout" },
+  { "region", "base shm layout bell" },
   { "arena", "base shm layout" },
   { "ring", "base shm layout region" },
-  { "board", "base shm layout" },
   { "shared*", "base shm layout process" },
   { "workerpool", "base" },
-  { "engine*", MECHANICS .. " board workerpool" },
-  { "worker", MECHANICS .. " board workerpool engine*" },
+  { "engine*", MECHANICS .. " workerpool" },
+  { "launch", MECHANICS .. " workerpool engine*" },
+  { "server", MECHANICS .. " workerpool engine*" },
+  { "worker", MECHANICS .. " workerpool engine*" },
   { "codec*", "base codec*", "lua" },
   { "task*", "base codec* task* workerpool", "lua" },
   { "bind_system", "bind* process base workerpool", "lua" },
