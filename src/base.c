@@ -4,6 +4,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -75,6 +76,25 @@ uint64_t wp_now_ns(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+#define SPIN_LEAST_NS 2000u
+#define SPIN_MOST_NS 50000u
+
+static void adapt(wp_spin *spin, int was_lucky) {
+  uint64_t next = was_lucky ? spin->limit_ns * 2 : spin->limit_ns / 2;
+  if (next < SPIN_LEAST_NS) next = SPIN_LEAST_NS;
+  if (next > SPIN_MOST_NS) next = SPIN_MOST_NS;
+  spin->limit_ns = next;
+}
+
+int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud) {
+  if (spin->limit_ns == 0) spin->limit_ns = SPIN_MOST_NS;
+  uint64_t until = wp_now_ns() + spin->limit_ns;
+  int answer;
+  while (!(answer = found(ud)) && wp_now_ns() < until) sched_yield();
+  adapt(spin, answer);
+  return answer;
 }
 
 const char *wp_status_text(int status) {

@@ -61,4 +61,16 @@ void wp_bytes_free(wp_bytes *b);
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t wp_now_ns(void);
 
+/*
+** A short look-out before going to sleep, for being woken costs some 50 us.
+** It lets others have the processor at every turn, and its length follows
+** its luck: where nothing comes it soon costs next to nothing.
+*/
+typedef struct wp_spin {
+  uint64_t limit_ns; /* zero is a valid start */
+} wp_spin;
+
+/* Calls `found` until it is true or time is up; returns its last answer. */
+int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud);
+
 #endif

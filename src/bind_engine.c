@@ -36,7 +36,7 @@ typedef struct engine {
 static engine *check_engine(lua_State *L) {
   engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
   if (!e->pool) luaL_error(L, "the pool is closed");
-  if (e->owner != getpid())
+  if (!wp_is_owner(e->pool))
     luaL_error(L, "this pool belongs to process %d and cannot be used in "
                   "process %d", (int)e->owner, (int)getpid());
   return e;

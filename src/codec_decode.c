@@ -375,8 +375,36 @@ static void read_with_tables(wp_reader *r, int n, unsigned head) {
   lua_pop(L, tables);
 }
 
+/* As in the encoder, a message of one small value has a way of its own:
+** returns the bytes used, or 0 when it is something else. */
+static size_t read_single(lua_State *L, const unsigned char *data,
+                          size_t len) {
+  if (len < 2 || data[0] != 1) return 0;
+  unsigned tag = data[1];
+  luaL_checkstack(L, 1, "too many values");
+  if (tag < WP_TAG_TEXT) {
+    lua_pushinteger(L, (lua_Integer)tag);
+  } else if (tag < WP_TAG_MAP && tag - WP_TAG_TEXT <= len - 2) {
+    lua_pushlstring(L, (const char *)data + 2, tag - WP_TAG_TEXT);
+    return 2 + tag - WP_TAG_TEXT;
+  } else if (tag == WP_TAG_FLOAT && len >= 2 + sizeof(lua_Number)) {
+    lua_Number n;
+    memcpy(&n, data + 2, sizeof(n));
+    lua_pushnumber(L, n);
+    return 2 + sizeof(n);
+  } else if (tag == WP_TAG_TRUE || tag == WP_TAG_FALSE) {
+    lua_pushboolean(L, tag == WP_TAG_TRUE);
+  } else {
+    return 0;
+  }
+  return 2;
+}
+
 size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
                      size_t len, int *n) {
+  size_t used = read_single(L, data, len);
+  *n = 1;
+  if (used > 0) return used;
   if (len == 0) data = (const unsigned char *)""; /* it may have been NULL */
   wp_reader r = {.L = L, .codec = c, .start = data, .p = data,
                  .end = data + len};

@@ -17,142 +17,7 @@ enum {
   FLOATS_LEAST = 8    /* items left from which on a block of floats is tried */
 };
 
-/* ---- room --------------------------------------------------------------- */
-
-static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
-
-/* From here on there is a buffer for the pen to point into. */
-static void open_output(wp_codec *c, lua_State *L) {
-  if (wp_bytes_reserve(&c->out, SCALAR_MOST) < 0) no_memory(L);
-}
-
-static void grow(wp_codec *c, lua_State *L, size_t n) {
-  size_t used = (size_t)(c->pen - c->out.data) - c->out.len;
-  int status = n > WP_LIMIT_MESSAGE || used > WP_LIMIT_MESSAGE
-                   ? WP_ETOOBIG
-                   : wp_bytes_reserve(&c->out, used + n);
-  if (status == WP_ETOOBIG)
-    luaL_error(L, "cannot send a message of more than %I bytes",
-               (lua_Integer)WP_LIMIT_MESSAGE);
-  if (status < 0) no_memory(L);
-  c->pen = c->out.data + c->out.len + used;
-  c->edge = c->out.data + c->out.cap;
-}
-
-static inline void room(wp_codec *c, lua_State *L, size_t n) {
-  if ((size_t)(c->edge - c->pen) < n) grow(c, L, n);
-}
-
-static inline size_t offset(const wp_codec *c) {
-  return (size_t)(c->pen - c->out.data);
-}
-
-static inline void put(wp_codec *c, int byte) {
-  *c->pen++ = (unsigned char)byte;
-}
-
-static inline void put_bytes(wp_codec *c, const void *data, size_t n) {
-  memcpy(c->pen, data, n);
-  c->pen += n;
-}
-
-static inline void put_varint(wp_codec *c, uint64_t n) {
-  while (n >= 0x80) {
-    put(c, (int)(n & 0x7F) | 0x80);
-    n >>= 7;
-  }
-  put(c, (int)n);
-}
-
-void wp_write_tag(wp_codec *c, lua_State *L, int tag) {
-  room(c, L, SCALAR_MOST);
-  put(c, tag);
-}
-
-void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n) {
-  room(c, L, WP_VARINT_MOST);
-  put_varint(c, n);
-}
-
-/* ---- numbers ------------------------------------------------------------ */
-
-static inline void put_integer(wp_codec *c, lua_Integer n) {
-  if (n >= 0 && n < WP_INT_INLINE) {
-    put(c, (int)n);
-  } else if (n == (int8_t)n) {
-    put(c, WP_TAG_INT8);
-    put(c, (int)n);
-  } else if (n == (int16_t)n) {
-    int16_t narrow = (int16_t)n;
-    put(c, WP_TAG_INT16);
-    put_bytes(c, &narrow, sizeof(narrow));
-  } else if (n == (int32_t)n) {
-    int32_t narrow = (int32_t)n;
-    put(c, WP_TAG_INT32);
-    put_bytes(c, &narrow, sizeof(narrow));
-  } else {
-    put(c, WP_TAG_INT64);
-    put_bytes(c, &n, sizeof(n));
-  }
-}
-
-static inline void write_number(wp_codec *c, lua_State *L, int at) {
-  room(c, L, SCALAR_MOST);
-  if (lua_isinteger(L, at)) {
-    put_integer(c, lua_tointeger(L, at));
-  } else {
-    lua_Number n = lua_tonumber(L, at);
-    put(c, WP_TAG_FLOAT);
-    put_bytes(c, &n, sizeof(n));
-  }
-}
-
 /* ---- strings ------------------------------------------------------------ */
-
-/* Most strings are so short that calling memcpy would take longer. */
-static inline void put_short(wp_codec *c, const char *s, size_t len) {
-  unsigned char *p = c->pen;
-  if (len >= 8) {
-    memcpy(p, s, 8);
-    if (len > 16) memcpy(p + 8, s + 8, len - 8);
-    else memcpy(p + len - 8, s + len - 8, 8);
-  } else if (len >= 4) {
-    memcpy(p, s, 4);
-    memcpy(p + len - 4, s + len - 4, 4);
-  } else if (len > 0) {
-    p[0] = (unsigned char)s[0];
-    p[len / 2] = (unsigned char)s[len / 2];
-    p[len - 1] = (unsigned char)s[len - 1];
-  }
-  c->pen += len;
-}
-
-void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len) {
-  room(c, L, len + SCALAR_MOST);
-  if (len < WP_TEXT_INLINE) {
-    put(c, WP_TAG_TEXT + (int)len);
-    put_short(c, s, len);
-    return;
-  }
-  if (len < 0x100) {
-    put(c, WP_TAG_TEXT8);
-    put(c, (int)len);
-  } else {
-    put(c, WP_TAG_TEXTV);
-    put_varint(c, len);
-  }
-  put_bytes(c, s, len);
-}
-
-void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number) {
-  room(c, L, SCALAR_MOST);
-  if (number < WP_KEPT_INLINE) {
-    put(c, WP_TAG_KEPT + (int)number);
-  } else {
-    put(c, WP_TAG_KEPTV);
-    put_varint(c, number);
-  }
-}
 
 static inline unsigned recent_index(const char *s) {
   return (unsigned)((uint64_t)(uintptr_t)s * 0x9E3779B97F4A7C15u >>
@@ -472,11 +337,6 @@ static inline int write_contents(wp_codec *c, lua_State *L, int t,
   return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
 }
 
-int wp_write_contents(wp_codec *c, lua_State *L, int t,
-                      const wp_place *where) {
-  return write_contents(c, L, t, where);
-}
-
 /* The table is on top of the stack. */
 static int write_table(wp_codec *c, lua_State *L, int t,
                        const wp_place *where) {
@@ -484,8 +344,8 @@ static int write_table(wp_codec *c, lua_State *L, int t,
   if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
   if (write_again(c, L, p, where)) return 1;
   wp_write_deeper(c, L, where);
-  int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where)
-                                     : write_contents(c, L, t, where);
+  int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where) : 2;
+  if (go_on == 2) go_on = write_contents(c, L, t, where);
   c->depth--;
   return go_on;
 }

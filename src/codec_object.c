@@ -177,7 +177,7 @@ static int write_packed(wp_codec *c, lua_State *L, int at, int mt,
   return 1;
 }
 
-/* stack: metatable on top -> (the caller cuts) */
+/* 2: the contents come next. stack: metatable on top -> (the caller cuts) */
 static int write_instance(wp_codec *c, lua_State *L, int at,
                           const wp_place *where) {
   int mt = lua_gettop(L);
@@ -185,9 +185,7 @@ static int write_instance(wp_codec *c, lua_State *L, int at,
   class k = look_class(c, L, at, mt, where);
   wp_write_tag(c, L, k.packs ? WP_TAG_PACKED : WP_TAG_OBJECT);
   write_class(c, L, &k);
-  if (k.packs) return write_packed(c, L, at, mt, where);
-  lua_settop(L, at);
-  return wp_write_contents(c, L, at, where);
+  return k.packs ? write_packed(c, L, at, mt, where) : 2;
 }
 
 /* stack: t, metatable -> t */

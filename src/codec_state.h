@@ -100,14 +100,12 @@ static inline int wp_known_has(const wp_known *k, const void *p) {
 ** was.
 */
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
-/* This one wants the table on top. */
-int wp_write_contents(wp_codec *c, lua_State *L, int at,
-                      const wp_place *where);
 int wp_write_function(wp_codec *c, lua_State *L, int at,
                       const wp_place *where);
-/* A userdata; or a table, with its metatable on top of the stack. */
 int wp_write_userdata(wp_codec *c, lua_State *L, int at,
                       const wp_place *where);
+/* What goes before the contents of a table with a metatable; 2 when they are
+** to follow. stack: t, metatable -> t */
 int wp_write_object(wp_codec *c, lua_State *L, int at, const wp_place *where);
 
 /* Writes a name or a reference and returns 1 when the value has one. */

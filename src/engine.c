@@ -152,7 +152,7 @@ int wp_open(const wp_config *config, wp_pool **out) {
   wp_pool *p = wp_calloc(sizeof(*p));
   if (!p) return -ENOMEM;
   p->config = *config;
-  p->owner = getpid();
+  p->generation = wp_process_generation();
   p->epoll = p->hub = p->region.fd = -1;
   int status = open_parts(p);
   if (status < 0) {
@@ -171,10 +171,14 @@ static void bury_all(wp_pool *p) {
     if (wp_running(p, w)) (void)wp_launch_ending(p, w);
 }
 
+int wp_is_owner(const wp_pool *p) {
+  return p->generation == wp_process_generation();
+}
+
 void wp_close(wp_pool *p) {
   if (!p) return;
   delist(p);
-  if (p->owner == getpid()) bury_all(p);
+  if (wp_is_owner(p)) bury_all(p);
   free_pool(p);
 }
 
@@ -254,6 +258,8 @@ static void say_waiting(wp_pool *p) {
   atomic_store(&p->region.header->host_waits, 1);
 }
 
+static int found_ready(void *ud) { return collect_ready(ud); }
+
 static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
   if (timeout_ms <= 0) return timeout_ms;
   uint64_t now = wp_now_ns();
@@ -270,6 +276,7 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
   for (;;) {
     int got = take_event(p, event);
     if (got != 0) return got;
+    if (timeout_ms != 0 && wp_spin_for(&p->spin, found_ready, p)) continue;
     say_waiting(p);
     if (collect_ready(p)) continue;
     if (timeout_ms < 0 && p->running == 0) return 0;

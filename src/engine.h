@@ -51,7 +51,7 @@ struct wp_pool {
   wp_config config;
   char **argv; /* config.argv, copied into one block */
   size_t argv_size;
-  pid_t owner; /* process that opened it */
+  unsigned generation; /* of the process that opened it */
   wp_region region;
   wp_arena arena;
   int epoll;
@@ -68,6 +68,7 @@ struct wp_pool {
   uint32_t n_free, n_used;
   uint64_t ready[WP_WORDS]; /* taken from the header, not yet looked at */
   unsigned next_worker;     /* where to look on, so that none starves */
+  wp_spin spin;
   unsigned since_poll;      /* events since the descriptors were looked at */
   /* What the last event handed out, settled by the next wp_next. */
   wp_record held;

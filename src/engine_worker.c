@@ -158,11 +158,27 @@ static int wake_one_of(wp_pool *p, unsigned word, uint64_t mask) {
   return 0;
 }
 
+/* Whether those who look for tasks without sleeping are enough. One of them
+** that gives up says that it sleeps before it looks a last time, so it sees
+** what we have queued; one that dies is noticed, and others rung then. */
+static int is_served(wp_pool *p) {
+  unsigned words = (p->config.n_workers + 63) / 64;
+  wp_queue *q = &p->region.queues[0];
+  uint64_t waiting = atomic_load(&q->tail) - atomic_load(&q->head);
+  uint64_t looking = 0;
+  for (unsigned i = 0; i < words; i++) {
+    uint64_t bits = atomic_load(&p->region.header->spinners[i]);
+    looking += (uint64_t)__builtin_popcountll(bits);
+  }
+  return waiting <= looking;
+}
+
 void wp_worker_wake(wp_pool *p, int target) {
   if (target != WP_ANY) {
     wake_one_of(p, (unsigned)target / 64, (uint64_t)1 << (target % 64));
     return;
   }
+  if (is_served(p)) return;
   unsigned words = (p->config.n_workers + 63) / 64;
   for (unsigned i = 0; i < words; i++)
     if (wake_one_of(p, i, UINT64_MAX)) return;
@@ -316,6 +332,7 @@ int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   exit_event(p, w, e);
   p->completed += atomic_exchange(&p->region.lines[w].completed, 0);
   atomic_fetch_and(&p->region.header->sleepers[w / 64], ~bit);
+  atomic_fetch_and(&p->region.header->spinners[w / 64], ~bit);
   close_descriptors(hw);
   wp_bytes_free(&hw->assembly);
   hw->state = WP_WORKER_ABSENT;

@@ -123,10 +123,10 @@ int wp_lua_pool_open_with(lua_State *L) {
   return protect(L, open_pool, 1, 1);
 }
 
-/* stack: object, arguments… ; calls the method named by the upvalue */
+/* stack: name of a method, object, arguments… */
 static int call_method(lua_State *L) {
-  lua_getfield(L, 1, lua_tostring(L, lua_upvalueindex(1)));
-  lua_insert(L, 1);
+  lua_getfield(L, 2, lua_touserdata(L, 1));
+  lua_replace(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   return lua_gettop(L);
 }
@@ -136,11 +136,11 @@ static int method(lua_State *L, int object, const char *name, int n,
                   int n_results) {
   object = lua_absindex(L, object);
   luaL_checkstack(L, 4, NULL);
-  lua_pushstring(L, name);
-  lua_pushcclosure(L, call_method, 1);
+  lua_pushcfunction(L, call_method);
+  lua_pushlightuserdata(L, (void *)name);
   lua_pushvalue(L, object);
-  lua_rotate(L, -(n + 2), 2);
-  return lua_pcall(L, n + 1, n_results, 0);
+  lua_rotate(L, -(n + 3), 3);
+  return lua_pcall(L, n + 2, n_results, 0);
 }
 
 /* The top value, a number, or `otherwise` if it is none; popped. */

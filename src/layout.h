@@ -101,6 +101,8 @@ typedef struct wp_header {
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is
   ** killed in its sleep leaves a bit, which is cleared by name. */
   _Alignas(WP_CACHE_LINE) wp_atomic64 sleepers[WP_WORDS];
+  /* Workers that look for tasks without sleeping: no bell is needed. */
+  _Alignas(WP_CACHE_LINE) wp_atomic64 spinners[WP_WORDS];
   /* Workers with records that the host has not seen. */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ready[WP_WORDS];
 } wp_header;

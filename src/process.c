@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -15,6 +16,18 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static unsigned generation = 1;
+static void count_generation(void) { generation++; }
+static void install_count(void) {
+  pthread_atfork(NULL, NULL, count_generation);
+}
+
+unsigned wp_process_generation(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_count);
+  return generation;
+}
 
 int wp_process_watch(pid_t pid) {
 #ifdef SYS_pidfd_open

@@ -10,6 +10,10 @@
 
 #include <sys/types.h>
 
+/* A number that differs between a process and those forked off it: what
+** getpid would tell, without the system call. */
+unsigned wp_process_generation(void);
+
 /* How a child ended. */
 typedef struct wp_ending {
   int known;     /* 0: somebody else reaped it (SIGCHLD ignored, wait(-1)) */

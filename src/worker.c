@@ -29,6 +29,7 @@ struct wp_worker {
   uint32_t done;  /* tasks of the parcel that have been replied to */
   uint64_t began_ns;
   int is_thread;
+  wp_spin spin;
   wp_region attached; /* our own mapping, where we do not have the host's */
   int server;         /* a server's socket */
 };
@@ -307,23 +308,39 @@ static int claim(wp_worker *w, uint32_t *slot) {
          wp_queue_claim(&queues[0], slots, w->index, slot);
 }
 
-static int anything_to_do(wp_worker *w) {
+static int anything_to_do(void *ud) {
+  wp_worker *w = ud;
   wp_queue *queues = w->region->queues;
   return wp_queue_waiting(&queues[1 + w->index]) ||
          wp_queue_waiting(&queues[0]) || atomic_load(&w->line->stop);
+}
+
+/* The host need not ring us while we look ourselves. */
+static int spin_for_parcels(wp_worker *w) {
+  wp_atomic64 *spinners = &w->region->header->spinners[w->index / 64];
+  atomic_fetch_or(spinners, my_bit(w));
+  int found = wp_spin_for(&w->spin, anything_to_do, w);
+  atomic_fetch_and(spinners, ~my_bit(w));
+  return found;
 }
 
 /* Says that it sleeps, looks once more, sleeps: see engine.c for the same
 ** on the host's side. */
 static int sleep_for_parcels(wp_worker *w) {
   wp_atomic64 *sleepers = &w->region->header->sleepers[w->index / 64];
-  uint64_t slept_ns = wp_now_ns();
   int status = WP_OK;
-  atomic_store(&w->line->phase, WP_PHASE_IDLE);
   atomic_fetch_or(sleepers, my_bit(w));
   if (!anything_to_do(w)) status = wp_bell_wait(w->bell);
   atomic_fetch_and(sleepers, ~my_bit(w));
-  atomic_fetch_add(&w->line->waiting_ns, wp_now_ns() - slept_ns);
+  return status;
+}
+
+static int wait_for_parcels(wp_worker *w) {
+  uint64_t began_ns = wp_now_ns();
+  int status = WP_OK;
+  atomic_store(&w->line->phase, WP_PHASE_IDLE);
+  if (!spin_for_parcels(w)) status = sleep_for_parcels(w);
+  atomic_fetch_add(&w->line->waiting_ns, wp_now_ns() - began_ns);
   return status;
 }
 
@@ -355,7 +372,7 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
       return 1;
     }
     if (atomic_load(&w->line->stop)) return 0;
-    status = sleep_for_parcels(w);
+    status = wait_for_parcels(w);
   }
   return status;
 }

@@ -71,6 +71,9 @@ WP_API unsigned wp_cpu_count(void);
 /* Makes a pool. Starts no worker: see wp_start. */
 WP_API int wp_open(const wp_config *config, wp_pool **pool);
 
+/* 1 in the process that opened the pool, 0 in one that was forked off it. */
+WP_API int wp_is_owner(const wp_pool *pool);
+
 /* Kills what still runs, reaps it, frees everything. In a process that was
 ** forked off since wp_open it frees memory only. NULL is allowed. */
 WP_API void wp_close(wp_pool *pool);

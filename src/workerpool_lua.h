@@ -13,11 +13,12 @@
 **   … each frame: wp_lua_poll(L, pool, 0) …
 **   if (wp_lua_take(L, -1, &n) == LUA_OK) …  // the n results, on the stack
 **
-** No call here raises or waits, but for wp_lua_pool_close and a poll with
-** seconds to spend. Each says what it takes from the stack and leaves there,
-** as in Lua's manual: [-pops, +pushes]. A call that fails pushes one value
-** instead, the error: a string for wrong use, a workerpool.TaskError (a table
-** whose tostring reads well) for a failed task.
+** No call waits, but for wp_lua_pool_close, wp_lua_cancel, and a poll with
+** seconds to spend. None raises, but for want of memory for the stack. Each
+** says what it takes from the stack and leaves there, as in Lua's manual:
+** [-pops, +pushes]. A call that fails pushes one value instead, the error: a
+** string for wrong use, a workerpool.TaskError (a table whose tostring reads
+** well) for a failed task.
 **
 ** The pool is an ordinary Lua object: what has no function here is a method
 ** call away. It belongs to the state, and is terminated when it is collected.

@@ -1,0 +1,36 @@
+-- The Lua expression of `workerpool map`, as a function of one task.
+--
+-- In the expression `x` is the task. When its value is a function, as in
+-- 'function(line) return line:upper() end' or 'string.upper', that function
+-- is called with the task.
+
+local type, select = type, select
+
+-- One line, so that line numbers in messages are those of the expression; and
+-- a line feed, so that a comment at its end hides nothing of ours.
+local TEMPLATE = "local x = ... return %s\n"
+
+local function compiled(source)
+  -- Alone first: otherwise "1 end" or "x) (y" might fit into the template.
+  local f, message = load(TEMPLATE:format(source), "=expression", "t")
+  if f then return f end
+  return nil, message
+end
+
+local function settle(x, ...)
+  if select("#", ...) == 1 and type((...)) == "function" then return (...)(x) end
+  return ...
+end
+
+--- Compiles an expression: a function of the task, or nil and a message.
+---@param source string
+---@return function? f
+---@return string? message
+local function compile(source)
+  if not source:find("%S") then return nil, "the expression is empty" end
+  local f, message = compiled(source)
+  if not f then return nil, message end
+  return function(x) return settle(x, f(x)) end
+end
+
+return { compile = compile }

@@ -1,0 +1,47 @@
+-- Tasks from a file, one by one: lines, or records that end in a zero byte.
+-- No more is read than is asked for, but for one block of the latter.
+
+local BLOCK = 16384
+
+local function check(text, message)
+  if text == nil and message then
+    error("cannot read the tasks: " .. message, 0)
+  end
+  return text
+end
+
+--- An iterator over the lines of a file. The last one needs no line feed.
+---@param file file*
+local function lines(file)
+  return function() return check(file:read("l")) end
+end
+
+--- An iterator over what stands between zero bytes.
+---@param file file*
+local function records(file)
+  local parts = {}             -- of a record that is not complete
+  local block, at = "", 1
+  local function rest_of_input()
+    if #parts == 0 then return nil end
+    local record = table.concat(parts)
+    parts = {}
+    return record
+  end
+  return function()
+    while block do
+      local zero = block:find("\0", at, true)
+      if zero then
+        parts[#parts + 1] = block:sub(at, zero - 1)
+        at = zero + 1
+        local record = table.concat(parts)
+        parts = {}
+        return record
+      end
+      if at <= #block then parts[#parts + 1] = block:sub(at) end
+      block, at = check(file:read(BLOCK)), 1
+    end
+    return rest_of_input()
+  end
+end
+
+return { lines = lines, records = records }
