@@ -220,7 +220,9 @@ static void read_table(wp_reader *r, unsigned tag, lua_Integer number) {
   wp_read_deeper(r);
   switch (tag >> 5) {
     case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
-    case WP_TAG_BIGMAP >> 5: read_big_map(r, tag - WP_TAG_BIGMAP, number); break;
+    case WP_TAG_BIGMAP >> 5:
+      read_big_map(r, tag - WP_TAG_BIGMAP, number);
+      break;
     default: read_list(r, tag == WP_TAG_MIXED, number);
   }
   r->depth--;
@@ -236,28 +238,38 @@ void wp_read_contents(wp_reader *r, lua_Integer number) {
 
 /* ---- values ------------------------------------------------------------- */
 
-static void read_wide(wp_reader *r) {
-  lua_Integer n;
-  memcpy(&n, take(r, sizeof(n)), sizeof(n));
-  lua_pushinteger(r->L, n);
+/* Tags C3 to C7. */
+static size_t size_of_number(unsigned tag) {
+  return tag == WP_TAG_FLOAT ? sizeof(lua_Number)
+                             : (size_t)1 << (tag - WP_TAG_INT8);
 }
 
-static void read_int32(wp_reader *r) {
-  int32_t n;
-  memcpy(&n, take(r, sizeof(n)), sizeof(n));
-  lua_pushinteger(r->L, n);
+static inline void push_float(lua_State *L, const unsigned char *p) {
+  lua_Number x;
+  memcpy(&x, p, sizeof(x));
+  lua_pushnumber(L, x);
 }
 
-static void read_int16(wp_reader *r) {
-  int16_t n;
-  memcpy(&n, take(r, sizeof(n)), sizeof(n));
-  lua_pushinteger(r->L, n);
-}
-
-static void read_float(wp_reader *r) {
-  lua_Number n;
-  memcpy(&n, take(r, sizeof(n)), sizeof(n));
-  lua_pushnumber(r->L, n);
+static void push_number(lua_State *L, unsigned tag, const unsigned char *p) {
+  int64_t n64;
+  int32_t n32;
+  int16_t n16;
+  switch (tag) {
+    case WP_TAG_INT8: lua_pushinteger(L, (int8_t)*p); break;
+    case WP_TAG_INT16:
+      memcpy(&n16, p, sizeof(n16));
+      lua_pushinteger(L, n16);
+      break;
+    case WP_TAG_INT32:
+      memcpy(&n32, p, sizeof(n32));
+      lua_pushinteger(L, n32);
+      break;
+    case WP_TAG_INT64:
+      memcpy(&n64, p, sizeof(n64));
+      lua_pushinteger(L, n64);
+      break;
+    default: push_float(L, p);
+  }
 }
 
 /* Tags C0 to DF. */
@@ -267,11 +279,13 @@ static void read_tagged(wp_reader *r, unsigned tag) {
     case WP_TAG_NIL: lua_pushnil(L); break;
     case WP_TAG_FALSE: lua_pushboolean(L, 0); break;
     case WP_TAG_TRUE: lua_pushboolean(L, 1); break;
-    case WP_TAG_INT8: lua_pushinteger(L, (int8_t)wp_read_byte(r)); break;
-    case WP_TAG_INT16: read_int16(r); break;
-    case WP_TAG_INT32: read_int32(r); break;
-    case WP_TAG_INT64: read_wide(r); break;
-    case WP_TAG_FLOAT: read_float(r); break;
+    case WP_TAG_INT8:
+    case WP_TAG_INT16:
+    case WP_TAG_INT32:
+    case WP_TAG_INT64:
+    case WP_TAG_FLOAT:
+      push_number(L, tag, take(r, size_of_number(tag)));
+      break;
     case WP_TAG_TEXT8: read_text(r, wp_read_byte(r)); break;
     case WP_TAG_TEXTV: read_text(r, wp_read_varint(r)); break;
     case WP_TAG_KEEP: read_keep(r); break;
@@ -301,7 +315,7 @@ static inline void read_value(wp_reader *r) {
   } else if (tag < WP_TAG_NIL) {
     read_kept(r, tag - WP_TAG_KEPT);
   } else if (tag == WP_TAG_FLOAT) {
-    read_float(r);
+    push_float(r->L, take(r, sizeof(lua_Number)));
   } else if (tag == WP_TAG_LIST) {
     read_table(r, tag, wp_read_number(r));
   } else {
@@ -387,11 +401,10 @@ static size_t read_single(lua_State *L, const unsigned char *data,
   } else if (tag < WP_TAG_MAP && tag - WP_TAG_TEXT <= len - 2) {
     lua_pushlstring(L, (const char *)data + 2, tag - WP_TAG_TEXT);
     return 2 + tag - WP_TAG_TEXT;
-  } else if (tag == WP_TAG_FLOAT && len >= 2 + sizeof(lua_Number)) {
-    lua_Number n;
-    memcpy(&n, data + 2, sizeof(n));
-    lua_pushnumber(L, n);
-    return 2 + sizeof(n);
+  } else if (tag >= WP_TAG_INT8 && tag <= WP_TAG_FLOAT) {
+    if (len < 2 + size_of_number(tag)) return 0;
+    push_number(L, tag, data + 2);
+    return 2 + size_of_number(tag);
   } else if (tag == WP_TAG_TRUE || tag == WP_TAG_FALSE) {
     lua_pushboolean(L, tag == WP_TAG_TRUE);
   } else {

@@ -4,18 +4,33 @@
 ** message becomes a part of the output. So whatever raises on the way, and
 ** much can, the output is as it was before.
 */
-#include "codec_state.h"
-#include "codec_wire.h"
+#include "codec_pen.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 enum {
-  SCALAR_MOST = 16,   /* bytes of a number with its tag, and then some */
   LEVEL_SLOTS = 4,    /* of the Lua stack, for a table in a table */
   CHECK_LEVELS = 16,  /* levels that one check of the stack is good for */
   FLOATS_LEAST = 8    /* items left from which on a block of floats is tried */
 };
+
+static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
+
+static inline void write_tag(wp_codec *c, lua_State *L, int tag) {
+  room(c, L, WP_SCALAR_MOST);
+  put(c, tag);
+}
+
+static inline void write_number(wp_codec *c, lua_State *L, int at) {
+  room(c, L, WP_SCALAR_MOST);
+  if (lua_isinteger(L, at)) {
+    put_integer(c, lua_tointeger(L, at));
+  } else {
+    lua_Number n = lua_tonumber(L, at);
+    put(c, WP_TAG_FLOAT);
+    put_bytes(c, &n, sizeof(n));
+  }
+}
 
 /* ---- strings ------------------------------------------------------------ */
 
@@ -29,7 +44,7 @@ static void write_keep(wp_codec *c, lua_State *L, wp_recent *recent,
                        const char *s, size_t len) {
   recent->kept = ++c->kept;
   c->head |= WP_HEAD_KEPT;
-  room(c, L, len + SCALAR_MOST);
+  room(c, L, len + WP_SCALAR_MOST);
   put(c, WP_TAG_KEEP);
   put(c, (int)len);
   put_short(c, s, len);
@@ -46,7 +61,7 @@ static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
     recent->kept = 0;
     wp_write_text(c, L, s, len);
   } else if (recent->kept) {
-    wp_write_kept(c, L, recent->kept - 1);
+    put_kept(c, L, recent->kept - 1);
   } else {
     write_keep(c, L, recent, s, len);
   }
@@ -120,9 +135,9 @@ static int write_table(wp_codec *c, lua_State *L, int t,
 static int write_rare(wp_codec *c, lua_State *L, int at,
                       const wp_place *where) {
   switch (lua_type(L, at)) {
-    case LUA_TNIL: wp_write_tag(c, L, WP_TAG_NIL); return 1;
+    case LUA_TNIL: write_tag(c, L, WP_TAG_NIL); return 1;
     case LUA_TBOOLEAN:
-      wp_write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
+      write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
       return 1;
     case LUA_TFUNCTION: return wp_write_function(c, L, at, where);
     default: return wp_write_userdata(c, L, at, where);
@@ -185,7 +200,7 @@ static int write_floats(wp_codec *c, lua_State *L, int t, lua_Integer *i,
                         lua_Integer n) {
   uint32_t count = 0;
   int way;
-  room(c, L, SCALAR_MOST);
+  room(c, L, WP_SCALAR_MOST);
   put(c, WP_TAG_FLOATS);
   size_t at = offset(c);
   c->pen += sizeof(count);
@@ -235,7 +250,7 @@ static inline int write_key(wp_codec *c, lua_State *L, int t,
   wp_recent *last = &c->keys[c->last_key], *guess = &c->keys[last->next];
   if (object && guess->object == object && guess->period == c->period) {
     c->last_key = last->next;
-    wp_write_kept(c, L, guess->kept - 1);
+    put_kept(c, L, guess->kept - 1);
     return 1;
   }
   size_t len = WP_KEEP_MOST + 1;
@@ -273,7 +288,7 @@ static inline int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
   int before = LUA_TNIL;
-  room(c, L, SCALAR_MOST);
+  room(c, L, WP_SCALAR_MOST);
   size_t tag = offset(c);
   put(c, WP_TAG_LIST);
   put_varint(c, (uint64_t)n);
@@ -312,7 +327,7 @@ static inline int write_map(wp_codec *c, lua_State *L, int t,
                      const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   size_t pairs = 0;
-  room(c, L, SCALAR_MOST);
+  room(c, L, WP_SCALAR_MOST);
   size_t tag = offset(c);
   c->pen++;
   do {
@@ -330,7 +345,7 @@ static inline int write_contents(wp_codec *c, lua_State *L, int t,
                                  const wp_place *where) {
   lua_pushnil(L);
   if (!lua_next(L, t)) {
-    wp_write_tag(c, L, WP_TAG_MAP);
+    write_tag(c, L, WP_TAG_MAP);
     return 1;
   }
   if (!is_next(L, t, 1)) return write_map(c, L, t, where);
@@ -364,7 +379,7 @@ static void start_message(wp_codec *c) {
 }
 
 static void write_head(wp_codec *c, lua_State *L, int n) {
-  room(c, L, SCALAR_MOST);
+  room(c, L, WP_SCALAR_MOST);
   if (n < WP_HEAD_COUNT) {
     put(c, n);
   } else {
@@ -412,7 +427,7 @@ static int write_scalar(wp_codec *c, lua_State *L, int at) {
   size_t len;
   const char *s;
   c->pen = c->out.data + c->out.len;
-  room(c, L, WP_KEEP_MOST + SCALAR_MOST);
+  room(c, L, WP_KEEP_MOST + WP_SCALAR_MOST);
   put(c, 1);
   switch (type) {
     case LUA_TNUMBER: write_number(c, L, at); break;
@@ -431,7 +446,9 @@ static int write_scalar(wp_codec *c, lua_State *L, int at) {
 
 void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
                     const char *label) {
-  if (!c->out.data) open_output(c, L);
+  /* From here on there is a buffer for the pen to point into. */
+  if (!c->out.data && wp_bytes_reserve(&c->out, WP_SCALAR_MOST) < 0)
+    no_memory(L);
   c->edge = c->out.data + c->out.cap;
   if (n == 1 && c->state == WP_IDLE && write_scalar(c, L, first)) return;
   write_all(c, L, first, n, label);

@@ -55,8 +55,10 @@ static void add_key(luaL_Buffer *b, int at) {
       return;
     }
     case LUA_TNUMBER:
-      if (lua_isinteger(L, at)) lua_pushfstring(L, "[%I]", lua_tointeger(L, at));
-      else lua_pushfstring(L, "[%f]", lua_tonumber(L, at));
+      if (lua_isinteger(L, at))
+        lua_pushfstring(L, "[%I]", lua_tointeger(L, at));
+      else
+        lua_pushfstring(L, "[%f]", lua_tonumber(L, at));
       break;
     case LUA_TBOOLEAN:
       lua_pushstring(L, lua_toboolean(L, at) ? "[true]" : "[false]");

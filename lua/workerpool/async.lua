@@ -201,7 +201,7 @@ local function values_of(lists, id)
   return values
 end
 
-function Queue:result(engine, id, count)
+function Queue:result(engine, id, _, count)
   if count == 0 then return end
   local task = self.tasks[id]
   engine:read(self.crew.reader, id, self.lists, self.failures)

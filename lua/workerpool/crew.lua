@@ -5,7 +5,7 @@
 -- A parcel's tag is (owner << 40 | task index), so an event tells whose it
 -- is. An owner is a map call under way (map.lua) or the apply queue
 -- (async.lua), an object with the methods
---   result(engine, index, count, last, elapsed)
+--   result(engine, index, first, count, last, elapsed)
 --   lost(engine, index, first, count, ending, worker)
 --   message(index, values...)      fail(err)
 --   limit_of(index) -> seconds that this task may run, or nil
@@ -196,7 +196,7 @@ function on_event.result(self, _, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts = 0
   if owner then
-    owner:result(self.engine, (tag & TAG_INDEX) + first, count, last, elapsed)
+    owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed)
   end
 end
 

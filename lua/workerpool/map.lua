@@ -182,27 +182,29 @@ function Run:note_done(count)
   if not self.sink.lazy then self.active = self.active - count end
 end
 
---- A result event: `count` tasks from `index` on.
-function Run:result(engine, index, count, last, elapsed)
+--- A result event: `count` tasks of a parcel that begins with task
+--- `tag_index`, from the one with the offset `first` on.
+function Run:result(engine, tag_index, first, count, last, elapsed)
   if count > 0 then
     self:note_done(count)
-    local failed = self.sink:read(engine, self, index, count)
-    if failed > 0 then self:settle_failures(engine, index) end
+    local failed = self.sink:read(engine, self, tag_index + first, count)
+    if failed > 0 then self:settle_failures(engine, tag_index) end
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
   self:adapt(max(count, 1), elapsed)
 end
 
--- The failures that the sink has met in the event at hand.
-function Run:settle_failures(engine, base)
+-- The failures that the sink has met in the event at hand. Arguments are read
+-- again from the parcel, which begins with task `tag_index`.
+function Run:settle_failures(engine, tag_index)
   local failures = self.failures
   self.failures = {}
   for index, err in pairs(failures) do
     err = errors.from(err, index)
     err.attempt = self:attempt_of(index)
     self:decide(index, err, function()
-      return table.pack(engine:arguments(self.crew.reader, index - base))
+      return table.pack(engine:arguments(self.crew.reader, index - tag_index))
     end)
   end
 end

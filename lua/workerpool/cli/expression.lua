@@ -10,13 +10,6 @@ local type, select = type, select
 -- a line feed, so that a comment at its end hides nothing of ours.
 local TEMPLATE = "local x = ... return %s\n"
 
-local function compiled(source)
-  -- Alone first: otherwise "1 end" or "x) (y" might fit into the template.
-  local f, message = load(TEMPLATE:format(source), "=expression", "t")
-  if f then return f end
-  return nil, message
-end
-
 local function settle(x, ...)
   if select("#", ...) == 1 and type((...)) == "function" then return (...)(x) end
   return ...
@@ -28,7 +21,7 @@ end
 ---@return string? message
 local function compile(source)
   if not source:find("%S") then return nil, "the expression is empty" end
-  local f, message = compiled(source)
+  local f, message = load(TEMPLATE:format(source), "=expression", "t")
   if not f then return nil, message end
   return function(x) return settle(x, f(x)) end
 end

@@ -1,0 +1,206 @@
+-- One run of `workerpool map`: lines go through a lazy map of a pool, results
+-- come out as lines, failures are counted and reported.
+--
+-- Tasks are numbered twice: `index` counts what the pool was given, `seq` the
+-- lines of the input. They differ when --resume leaves lines out.
+
+local commandline = require "workerpool.cli.commandline"
+local core = require "workerpool.core"
+local halt = require "workerpool.cli.halt"
+local joblog = require "workerpool.cli.joblog"
+local workerpool = require "workerpool"
+
+local FLUSH_SECONDS = 0.1 -- how long a result may wait in our buffer
+local CLEAR_LINE = "\r\27[K"
+
+local Mapping = { __name = "workerpool.Mapping" }
+Mapping.__index = Mapping
+
+---@param plan table see plan_of in map.lua
+local function new(plan)
+  return setmetatable({
+    plan = plan, log = plan.log,
+    seq = 0, index = 0,  -- of the last line, of the last task
+    seqs = {},           -- by index, where they differ
+    previews = {},       -- by index, for the log
+    starts = {},         -- by index, for the log: { worker, clock }
+    ends = {},           -- by index, for the log: clock, of failed tasks
+    finished = 0, failed = 0,
+    flushed = core.now(),
+    -- Tasks report the monotonic clock, which all processes share.
+    epoch = os.time() - core.now(),
+  }, Mapping)
+end
+
+-- ---- in the workers ---------------------------------------------------------------
+
+local function task_function(plan)
+  local f, decode, encode = plan.f, plan.format.decode, plan.format.encode
+  if not plan.log then
+    return function(line) return encode(f(decode(line))) end
+  end
+  -- A task says that it begins, so that the log knows of those that die.
+  return function(worker, line)
+    local start = core.now()
+    workerpool.emit(worker, start)
+    local text = encode(f(decode(line)))
+    return text, core.now() - start
+  end
+end
+
+-- ---- tasks ------------------------------------------------------------------------
+
+-- A joblog of other tasks would make us leave out the wrong ones.
+function Mapping:is_done(seq, line)
+  local logged = self.plan.done[seq]
+  if logged == nil then return false end
+  local preview = joblog.preview(line)
+  if preview ~= logged then
+    commandline.fail("map", ("--resume: line %d is '%s', but '%s' in the joblog")
+      :format(seq, preview, logged))
+  end
+  return true
+end
+
+--- The next line that is to be done, or nil.
+function Mapping:next_task()
+  if self.stopped then return nil end
+  local line
+  repeat
+    line = self.plan.read()
+    if line == nil then return nil end
+    self.seq = self.seq + 1
+  until not self:is_done(self.seq, line)
+  self.index = self.index + 1
+  if self.seq ~= self.index then self.seqs[self.index] = self.seq end
+  if self.log then self.previews[self.index] = joblog.preview(line) end
+  return line
+end
+
+-- ---- failures ---------------------------------------------------------------------
+
+-- Called as soon as a task has failed for good, when others before it may
+-- still be running. Its place among the results is where it is reported.
+function Mapping:on_error(err)
+  self.failed = self.failed + 1
+  if self.log then self.ends[err.task_index] = core.now() end
+  local policy = self.plan.halt
+  if policy and policy.count and halt.reached(policy, self.failed, self.failed) then
+    self.stopped = true
+    if policy.when == "now" then return "raise" end
+  end
+  return "skip", err
+end
+
+-- A share can only be told where all tasks up to here are counted.
+function Mapping:share_is_reached()
+  local policy = self.plan.halt
+  return policy and policy.percent
+    and halt.reached(policy, self.reported, self.finished)
+end
+
+local function words_of(err)
+  return err.message .. (err.hint and " (" .. err.hint .. ")" or "")
+end
+
+function Mapping:report(seq, err)
+  self.reported = (self.reported or 0) + 1
+  io.stderr:write(self.clear or "", ("workerpool: line %d: %s\n"):format(seq, words_of(err)))
+end
+
+-- ---- results ----------------------------------------------------------------------
+
+function Mapping:print(text)
+  local ok, message = io.stdout:write(text, "\n")
+  local now = core.now()
+  if ok and now - self.flushed > FLUSH_SECONDS then
+    self.flushed = now
+    ok, message = io.stdout:flush()
+  end
+  if not ok then error("cannot write the results: " .. message, 0) end
+end
+
+local function pop(map, index)
+  local value = map[index]
+  map[index] = nil
+  return value
+end
+
+function Mapping:note(index, seq, status, runtime)
+  local start, ended = pop(self.starts, index), pop(self.ends, index)
+  local clock = start and start[2]
+  self.log:add {
+    seq = seq, status = status, task = pop(self.previews, index),
+    worker = start and start[1],
+    start = clock and self.epoch + clock,
+    runtime = runtime or clock and ended and ended - clock,
+  }
+end
+
+-- A task that is over, in the order of the output.
+function Mapping:take(index, result, runtime)
+  local seq, failed = pop(self.seqs, index) or index, workerpool.is_error(result)
+  self.finished = self.finished + 1
+  if failed then self:report(seq, result) else self:print(result) end
+  if self.log then
+    self:note(index, seq, failed and result.kind or joblog.DONE, runtime)
+  end
+end
+
+-- ---- the run ----------------------------------------------------------------------
+
+function Mapping:options()
+  local plan = self.plan
+  return {
+    task_timeout = plan.timeout, retries = plan.retries,
+    -- To halt after one failure, tasks must not be on their way in dozens.
+    chunk_size = plan.halt and 1 or nil,
+    on_error = function(err) return self:on_error(err) end,
+    on_message = self.log and function(index, worker, start)
+      self.starts[index] = { worker, start }
+    end or nil,
+    progress_bar = plan.bar,
+    progress_bar_options = plan.bar and { file = io.stderr, unit = "line" } or nil,
+  }
+end
+
+function Mapping:loop(pool)
+  local lazy = self.plan.unordered and pool.imap_unordered or pool.imap
+  local tasks = function() return self:next_task() end
+  for index, result, runtime in
+    lazy(pool, task_function(self.plan), tasks, self:options()) do
+    self:take(index, result, runtime)
+    if self:share_is_reached() then
+      self.stopped = true
+      if self.plan.halt.when == "now" then break end
+    end
+  end
+end
+
+-- What ended the loop: the failure at which we were to halt, or none of ours.
+function Mapping:end_by(err)
+  if not (workerpool.is_error(err) and self.stopped) then error(err, 0) end
+  self:take(err.task_index, err)
+end
+
+--- Does all of it.
+---@param plan table
+---@return integer failed
+local function run(plan)
+  local self = new(plan)
+  self.clear = plan.bar and core.is_tty(io.stderr) and CLEAR_LINE or nil
+  local pool <close> = workerpool.WorkerPool {
+    n_jobs = plan.n_jobs, seed = plan.seed, pass_worker_id = plan.log ~= nil,
+  }
+  local ok, err = pcall(self.loop, self, pool)
+  if not ok then self:end_by(err) end
+  return self.failed
+end
+
+-- For xpcall around run: what is no message stays as it is.
+local function handler(err)
+  if commandline.is_usage_error(err) then return err end
+  return tostring(err)
+end
+
+return { run = run, handler = handler }
