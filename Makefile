@@ -8,8 +8,8 @@ DESTDIR  ?=
 BUILD    ?= build
 # Which specs: files, folders, beginnings of paths; none stands for all.
 SPEC     ?=
-TSAN_SPEC     ?= spec/engine spec/start spec/shared
-VALGRIND_SPEC ?= spec/codec spec/engine
+TSAN_SPEC     ?= spec/start spec/shared
+VALGRIND_SPEC ?= spec/codec spec/pool/map_spec.lua
 TIME     ?= 60
 # -Werror would break the build of users with a newer compiler, so only
 # `make check` sets it.
@@ -66,7 +66,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
   $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all core run test check asan ubsan tsan stress valgrind fuzz bench \
+.PHONY: all core run test check asan ubsan tsan stress valgrind fuzz soak bench \
   cover docs format install install-module uninstall clean env help deps FORCE
 
 all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
@@ -103,6 +103,9 @@ valgrind: ## some specs under valgrind
 
 fuzz: ## the fuzzers in spec/fuzz, for TIME seconds each
 	@bash spec/support/fuzz.sh $(TIME)
+
+soak: core ## random kills and failures over many tasks, for TIME seconds
+	@sh spec/support/soak.sh $(BUILD) $(TIME)
 
 bench: all ## the benches, each as a ratio to a baseline of the same run
 	@eval "$$($(MAKE) --no-print-directory -s env)" && $(LUA) spec/bench/run.lua

@@ -127,7 +127,7 @@ void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where) {
                     "value nested too deep");
 }
 
-/* ---- values --------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static int write_table(wp_codec *c, lua_State *L, int t,
                        const wp_place *where);

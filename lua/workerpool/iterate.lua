@@ -11,12 +11,12 @@ Loop.__index = Loop
 
 -- The run must go when nobody can ask for its results any more.
 function Loop:__gc() self:close() end
-function Loop:__close() self:close() end
+function Loop:__close(thrown) self:close(thrown) end
 
-function Loop:close()
+function Loop:close(thrown)
   self.ended = true
   local run = self.run
-  if run and not run.over then run:abandon() end
+  if run and not run.over then run:abandon(nil, thrown) end
 end
 
 -- The next chunk, or nil when all are handed out.

@@ -358,11 +358,22 @@ function Run:finish()
   return self.pool:after_run(self, true)
 end
 
+-- Why a run ended early, for its bar.
+local function reason_of(err, thrown)
+  if err then return err.kind == "timeout" and "timeout" or "error" end
+  if type(thrown) == "string" and thrown:find("interrupted!", 1, true) then
+    return "interrupt" -- what Lua's own interpreter makes of Ctrl-C
+  end
+  return "left early"
+end
+
 --- An end before its time: cancels and, when there is an error, raises it.
-function Run:abandon(err)
+---@param err? any raised at the end
+---@param thrown? any the error that is on its way already
+function Run:abandon(err, thrown)
   if not self.over then
     self.over = true
-    self:close_bar(self.error and "error" or "left early")
+    self:close_bar(reason_of(self.error, thrown))
     self.crew:abandon(self.id)
     self.crew.engine:retire(self.job)
     self.pool:after_run(self, false)

@@ -278,7 +278,7 @@ end
 
 -- Ends a run that is left by an error, the caller's or its own.
 local Guard = { __name = "workerpool.guard" }
-Guard.__close = function(guard) guard.run:abandon() end
+Guard.__close = function(guard, thrown) guard.run:abandon(nil, thrown) end
 
 local function collect(self, title, f, tasks, opts, sink)
   local plan = prepare(self, title, f, tasks, opts, 3)

@@ -190,10 +190,13 @@ function Bar:_put(text, ending)
   write(self._file, down .. "\r" .. text .. blanks .. up .. (ending or ""))
 end
 
--- The last column stays free: some terminals break the line there.
+-- The last columns stay free: some terminals break the line at the last, and
+-- a terminal that echoes ^C must not break it either.
+local FREE_COLUMNS = 3
+
 function Bar:_text(p)
   local columns = self._columns(self._file)
-  return meter.render(p, self._opts, columns and max(1, columns - 1))
+  return meter.render(p, self._opts, columns and max(1, columns - FREE_COLUMNS))
 end
 
 function Bar:_draw(p)

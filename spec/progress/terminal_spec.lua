@@ -105,6 +105,21 @@ describe("the progress bar on a terminal", function()
     assert.are.equal("after", lines[2])
   end)
 
+  it("says that it was interrupted or timed out", function()
+    terminal(PREAMBLE .. [[
+      local pool <close> = workerpool.WorkerPool { n_jobs = 2 }
+      pcall(pool.map, pool, function() core.sleep(60) end, { 1, 2 },
+        { progress_bar = true, task_timeout = 0.3 })
+      pcall(pool.map, pool, nap, workerpool.range(5000), { progress_bar = true })
+      print("after")]])
+    assert.matches("stopped: timeout", screen_with("timeout")[1])
+    screen_with("/5000")
+    tmux("send-keys C-c")
+    local lines = screen_with("status 0")
+    assert.matches("stopped: interrupted", lines[2])
+    assert.are.equal("after", lines[3])
+  end)
+
   it("draws nested bars on their own lines and leaves the cursor below", function()
     terminal(PREAMBLE .. [[
       local function dispatch(id, n)

@@ -181,7 +181,8 @@ end
 local function help(command)
   local parts = { "Usage: " .. command.usage }
   for paragraph in (command.about .. "\n\n"):gmatch("(.-)\n\n") do
-    parts[#parts + 1] = wrap(paragraph, 0, WIDTH)
+    local is_example = paragraph:sub(1, 1) == " "
+    parts[#parts + 1] = is_example and paragraph or wrap(paragraph, 0, WIDTH)
   end
   parts[#parts + 1] = "Options:\n" .. option_lines(command)
   parts[#parts + 1] = command.details

@@ -34,7 +34,6 @@ local text = {
 
 local MISSING = "--json needs the module cjson (Debian: apt install lua-cjson; "
   .. "LuaRocks: luarocks install lua-cjson)"
-local DIGITS = 16 -- of a number: as many as cjson allows
 
 -- One value is itself, several are an array.
 local function encoder(cjson)
@@ -63,10 +62,8 @@ end
 
 --- The two functions for JSON, or nil and a message.
 local function json()
-  local ok, module = pcall(require, "cjson")
+  local ok, cjson = pcall(require, "cjson")
   if not ok then return nil, MISSING end
-  local cjson = module.new()
-  cjson.encode_number_precision(DIGITS)
   return { decode = decoder(cjson), encode = encoder(cjson) }
 end
 

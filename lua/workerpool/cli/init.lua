@@ -2,9 +2,10 @@
 -- over, and turns wrong use into a message and the status 2.
 
 local commandline = require "workerpool.cli.commandline"
+local host = require "workerpool.cli.host"
 local spelling = require "workerpool.spelling"
 
-local USAGE_STATUS = 2
+local FAILURE_STATUS, USAGE_STATUS = 1, 2
 
 local COMMANDS = {
   { name = "run", text = "run a Lua script with workerpool at hand" },
@@ -84,12 +85,13 @@ end
 local function main(words)
   local handler = function(err)
     if commandline.is_usage_error(err) then return err end
-    return debug.traceback(tostring(err), 2)
+    return debug.traceback(tostring(err), 2) -- a fault of ours
   end
   local ok, result = xpcall(dispatch, handler, words)
   if ok then return result end
   if commandline.is_usage_error(result) then return report(result) end
-  error(result, 0)
+  if not host.interrupted() then io.stderr:write("workerpool: ", result, "\n") end
+  return FAILURE_STATUS
 end
 
 return { main = main }

@@ -22,7 +22,7 @@ local COMMAND = {
   about = "Calls a Lua expression for every line of the input, in many processes, "
     .. "and prints a line for each result. In the expression x is the line; an "
     .. "expression whose value is a function is called with it:\n\n"
-    .. "  seq 10 | workerpool map 'x * x'\n\n"
+    .. "  seq 10 | workerpool map 'x * x'\n"
     .. "  workerpool map 'function(line) return line:reverse() end' < words\n\n"
     .. "Several values are joined by tabs, nil is an empty line. A task that fails "
     .. "prints no result; standard error tells its line and what went wrong.",
@@ -119,7 +119,6 @@ end
 local function perform(plan)
   local _ <close> = plan.log
   local ok, result = xpcall(mapping.run, mapping.handler, plan)
-  io.stdout:flush()
   if ok then return math.min(result, MOST_COUNTED + 1) end
   if commandline.is_usage_error(result) then error(result, 0) end
   if not host.interrupted() then io.stderr:write("workerpool: ", result, "\n") end

@@ -25,7 +25,9 @@ local function new(plan)
     previews = {},       -- by index, for the log
     starts = {},         -- by index, for the log: { worker, clock }
     ends = {},           -- by index, for the log: clock, of failed tasks
-    finished = 0, failed = 0,
+    finished = 0,        -- results and failures that have had their turn
+    reported = 0,        -- the failures among them
+    failed = 0,          -- all failures
     flushed = core.now(),
     -- Tasks report the monotonic clock, which all processes share.
     epoch = os.time() - core.now(),
@@ -104,20 +106,22 @@ local function words_of(err)
 end
 
 function Mapping:report(seq, err)
-  self.reported = (self.reported or 0) + 1
+  self.reported = self.reported + 1
   io.stderr:write(self.clear or "", ("workerpool: line %d: %s\n"):format(seq, words_of(err)))
 end
 
 -- ---- results ----------------------------------------------------------------------
 
-function Mapping:print(text)
-  local ok, message = io.stdout:write(text, "\n")
-  local now = core.now()
-  if ok and now - self.flushed > FLUSH_SECONDS then
-    self.flushed = now
-    ok, message = io.stdout:flush()
-  end
+local function check_written(ok, message)
   if not ok then error("cannot write the results: " .. message, 0) end
+end
+
+function Mapping:print(text)
+  check_written(io.stdout:write(text, "\n"))
+  local now = core.now()
+  if now - self.flushed < FLUSH_SECONDS then return end
+  self.flushed = now
+  check_written(io.stdout:flush())
 end
 
 local function pop(map, index)
@@ -194,6 +198,7 @@ local function run(plan)
   }
   local ok, err = pcall(self.loop, self, pool)
   if not ok then self:end_by(err) end
+  check_written(io.stdout:flush())
   return self.failed
 end
 

@@ -69,7 +69,7 @@ end
 local function run_script(words, script_at)
   local script, message = load_script(words[script_at])
   if not script then return complain(message) end
-  arg = arguments_of(words, script_at) -- luacheck: ignore 111
+  arg = arguments_of(words, script_at) -- luacheck: ignore 121
   local ok, err = xpcall(script, traceback_of,
     table.unpack(words, script_at + 1, #words))
   if ok then return 0 end
