@@ -125,6 +125,7 @@ static int new_engine(lua_State *L) {
   lua_Integer n = luaL_checkinteger(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   luaL_argcheck(L, n >= 1 && n <= WP_LIMIT_WORKERS, 1, "out of range");
+  if (lua_gettop(L) == 2) lua_pushliteral(L, "fork");
   char *argv[MOST_WORDS];
   wp_config config;
   wp_config_init(&config);

@@ -408,8 +408,8 @@ static int write_message(wp_codec *c, lua_State *L, int first, int n,
 static void write_all(wp_codec *c, lua_State *L, int first, int n,
                       const char *label) {
   if (c->state != WP_IDLE)
-    luaL_error(L, "a codec cannot write while it calls %s",
-               "__workerpool_pack or after its end");
+    luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
+                  "nor after its end");
   wp_codec_prepare(L, c);
   luaL_checkstack(L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK, NULL);
   int top = lua_gettop(L);

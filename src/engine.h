@@ -30,7 +30,7 @@ typedef struct wp_parcel_info {
   wp_job *job;
   uint32_t generation;
   uint32_t received; /* tasks whose results have come */
-  int target;
+  uint32_t next_free; /* of a free slot */
 } wp_parcel_info;
 
 enum { WP_WORKER_ABSENT, WP_WORKER_RUNNING, WP_WORKER_DEAD };
@@ -63,9 +63,9 @@ struct wp_pool {
   wp_job *jobs;
   wp_host_worker *workers;
   wp_server *server; /* WP_START_SERVER, once it has been started */
-  wp_parcel_info *parcels;
-  uint32_t *free_slots; /* stack */
-  uint32_t n_free, n_used;
+  wp_parcel_info *parcels; /* room for as many as have been in use at once */
+  uint32_t n_room, n_used;
+  uint32_t first_free;     /* slot, or WP_NO_SLOT */
   uint64_t ready[WP_WORDS]; /* taken from the header, not yet looked at */
   unsigned next_worker;     /* where to look on, so that none starves */
   wp_spin spin;

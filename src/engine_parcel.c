@@ -10,13 +10,27 @@
 #include <errno.h>
 #include <string.h>
 
+#define FIRST_ROOM 64
+
+/* Room for more slots. Most pools need few, and pages that are touched here
+** are pages that every fork has to copy. */
+static int grow(wp_pool *p) {
+  size_t each = sizeof(*p->parcels);
+  uint32_t room = p->n_room ? p->n_room * 4 : FIRST_ROOM;
+  if (room > WP_LIMIT_PARCELS) room = WP_LIMIT_PARCELS;
+  void *parcels = wp_realloc(p->parcels, p->n_room * each, room * each);
+  if (!parcels) return -ENOMEM;
+  p->parcels = parcels;
+  memset(p->parcels + p->n_room, 0, (room - p->n_room) * each);
+  p->n_room = room;
+  return WP_OK;
+}
+
 int wp_parcels_init(wp_pool *p) {
-  p->parcels = wp_calloc(WP_LIMIT_PARCELS * sizeof(*p->parcels));
-  p->free_slots = wp_calloc(WP_LIMIT_PARCELS * sizeof(*p->free_slots));
   p->next_job_id = 1;
-  p->ended_slot = WP_NO_SLOT;
+  p->ended_slot = p->first_free = WP_NO_SLOT;
   wp_arena_init(&p->arena, p->region.arena, p->region.arena_size);
-  return p->parcels && p->free_slots ? WP_OK : -ENOMEM;
+  return grow(p);
 }
 
 static void free_jobs(wp_pool *p) {
@@ -30,8 +44,7 @@ static void free_jobs(wp_pool *p) {
 void wp_parcels_deinit(wp_pool *p) {
   free_jobs(p);
   wp_arena_deinit(&p->arena);
-  wp_free(p->parcels, WP_LIMIT_PARCELS * sizeof(*p->parcels));
-  wp_free(p->free_slots, WP_LIMIT_PARCELS * sizeof(*p->free_slots));
+  wp_free(p->parcels, p->n_room * sizeof(*p->parcels));
 }
 
 /* ---- jobs -------------------------------------------------------------- */
@@ -99,10 +112,21 @@ static uint32_t slot_of(const wp_pool *p, uint64_t ticket) {
 }
 
 static int take_slot(wp_pool *p, uint32_t *slot) {
-  if (p->n_free > 0) *slot = p->free_slots[--p->n_free];
-  else if (p->n_used < WP_LIMIT_PARCELS) *slot = p->n_used++;
-  else return WP_EFULL;
-  return WP_OK;
+  if (p->first_free != WP_NO_SLOT) {
+    *slot = p->first_free;
+    p->first_free = p->parcels[*slot].next_free;
+    return WP_OK;
+  }
+  if (p->n_used == WP_LIMIT_PARCELS) return WP_EFULL;
+  int status = p->n_used == p->n_room ? grow(p) : WP_OK;
+  if (status == WP_OK) *slot = p->n_used++;
+  return status;
+}
+
+static void give_slot(wp_pool *p, uint32_t slot) {
+  p->parcels[slot].job = NULL;
+  p->parcels[slot].next_free = p->first_free;
+  p->first_free = slot;
 }
 
 void wp_parcel_release(wp_pool *p, uint32_t slot) {
@@ -112,8 +136,7 @@ void wp_parcel_release(wp_pool *p, uint32_t slot) {
   info->generation++;
   atomic_store(&s->owner, wp_owner(info->generation, WP_SLOT_FREE));
   wp_arena_give(&p->arena, s->offset, s->length);
-  info->job = NULL;
-  p->free_slots[p->n_free++] = slot;
+  give_slot(p, slot);
   p->pending--;
   job->users--;
   drop_job(p, job);
@@ -134,7 +157,6 @@ static void fill_slot(wp_pool *p, uint32_t slot, const wp_parcel *parcel,
   s->flags = parcel->flags;
   info->job = parcel->job;
   info->received = 0;
-  info->target = parcel->target;
   parcel->job->users++;
   p->pending++;
   atomic_store_explicit(&s->owner, wp_owner(info->generation, WP_SLOT_READY),
@@ -158,13 +180,13 @@ static int check(const wp_pool *p, const wp_parcel *parcel) {
 
 int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
   uint64_t offset;
-  uint32_t slot;
+  uint32_t slot = WP_NO_SLOT;
   int status = check(p, parcel);
   if (status == WP_OK) status = take_slot(p, &slot);
   if (status < 0) return status;
   status = store(p, parcel->data, parcel->length, &offset);
   if (status < 0) {
-    p->free_slots[p->n_free++] = slot;
+    give_slot(p, slot);
     return status;
   }
   fill_slot(p, slot, parcel, offset);

@@ -10,12 +10,9 @@ local CHUNK = "=expression"
 -- One line, so that line numbers in messages are those of the expression.
 local TEMPLATE = "local x = ... return %s"
 
-local settle = load([[
-  local type, select = type, select
-  return function(x, ...)
-    if select("#", ...) == 1 and type((...)) == "function" then return (...)(x) end
-    return ...
-  end]], CHUNK)()
+local settle = load("local type, select = type, select return function(x, ...) "
+  .. "if select('#', ...) == 1 and type((...)) == 'function' then return (...)(x) end "
+  .. "return ... end", CHUNK)()
 
 --- Compiles an expression: a function of the task, or nil and a message.
 ---@param source string

@@ -35,20 +35,24 @@ local text = {
 local MISSING = "--json needs the module cjson (Debian: apt install lua-cjson; "
   .. "LuaRocks: luarocks install lua-cjson)"
 
--- One value is itself, several are an array.
+-- What is written for the results of a task: one value is itself, several
+-- are an array.
+local function value_of(null, ...)
+  local list = pack(...)
+  local n = list.n
+  list.n = nil
+  for i = 1, math.max(n, 1) do
+    if list[i] == nil then list[i] = null end
+  end
+  if n <= 1 then return list[1] end
+  return list
+end
+
 local function encoder(cjson)
   return function(...)
-    local n = select("#", ...)
-    if n <= 1 then
-      local value = ...
-      return cjson.encode(value == nil and cjson.null or value)
-    end
-    local list = pack(...)
-    list.n = nil
-    for i = 1, n do
-      if list[i] == nil then list[i] = cjson.null end
-    end
-    return cjson.encode(list)
+    local ok, line = pcall(cjson.encode, value_of(cjson.null, ...))
+    if not ok then error("the result has no form in JSON: " .. line, 0) end
+    return line
   end
 end
 

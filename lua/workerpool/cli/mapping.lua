@@ -28,6 +28,7 @@ local function new(plan)
     finished = 0,        -- results and failures that have had their turn
     reported = 0,        -- the failures among them
     failed = 0,          -- all failures
+    failures = {},       -- by index: those that have not had their turn
     flushed = core.now(),
     -- Tasks report the monotonic clock, which all processes share.
     epoch = os.time() - core.now(),
@@ -85,6 +86,7 @@ end
 -- still be running. Its place among the results is where it is reported.
 function Mapping:on_error(err)
   self.failed = self.failed + 1
+  self.failures[err.task_index] = err
   if self.log then self.ends[err.task_index] = core.now() end
   local policy = self.plan.halt
   if policy and policy.count and halt.reached(policy, self.failed, self.failed) then
@@ -145,7 +147,12 @@ end
 function Mapping:take(index, result, runtime)
   local seq, failed = pop(self.seqs, index) or index, workerpool.is_error(result)
   self.finished = self.finished + 1
-  if failed then self:report(seq, result) else self:print(result) end
+  if failed then
+    self.failures[index] = nil
+    self:report(seq, result)
+  else
+    self:print(result)
+  end
   if self.log then
     self:note(index, seq, failed and result.kind or joblog.DONE, runtime)
   end
@@ -153,12 +160,19 @@ end
 
 -- ---- the run ----------------------------------------------------------------------
 
-function Mapping:options()
+-- Where we may have to halt soon, no more tasks are handed out than one that
+-- runs and one that waits for each worker: what is handed out, is finished.
+local function limits(halting, n_jobs)
+  if not halting then return nil, nil end
+  return 1, halting.when == "soon" and 2 * math.max(n_jobs, 1) or nil
+end
+
+function Mapping:options(n_jobs)
   local plan = self.plan
+  local chunk_size, max_tasks_active = limits(plan.halt, n_jobs)
   return {
     task_timeout = plan.timeout, retries = plan.retries,
-    -- To halt after one failure, tasks must not be on their way in dozens.
-    chunk_size = plan.halt and 1 or nil,
+    chunk_size = chunk_size, max_tasks_active = max_tasks_active,
     on_error = function(err) return self:on_error(err) end,
     on_message = self.log and function(index, worker, start)
       self.starts[index] = { worker, start }
@@ -172,7 +186,7 @@ function Mapping:loop(pool)
   local lazy = self.plan.unordered and pool.imap_unordered or pool.imap
   local tasks = function() return self:next_task() end
   for index, result, runtime in
-    lazy(pool, task_function(self.plan), tasks, self:options()) do
+    lazy(pool, task_function(self.plan), tasks, self:options(pool.n_jobs)) do
     self:take(index, result, runtime)
     if self:share_is_reached() then
       self.stopped = true
@@ -181,10 +195,12 @@ function Mapping:loop(pool)
   end
 end
 
--- What ended the loop: the failure at which we were to halt, or none of ours.
-function Mapping:end_by(err)
-  if not (workerpool.is_error(err) and self.stopped) then error(err, 0) end
-  self:take(err.task_index, err)
+-- Failures that will not have their turn, for the loop has been left.
+function Mapping:take_failures()
+  local indices = {}
+  for index in pairs(self.failures) do indices[#indices + 1] = index end
+  table.sort(indices)
+  for _, index in ipairs(indices) do self:take(index, self.failures[index]) end
 end
 
 --- Does all of it.
@@ -197,7 +213,9 @@ local function run(plan)
     n_jobs = plan.n_jobs, seed = plan.seed, pass_worker_id = plan.log ~= nil,
   }
   local ok, err = pcall(self.loop, self, pool)
-  if not ok then self:end_by(err) end
+  -- A failure at which we were to halt has been noted; others are not ours.
+  if not ok and not (workerpool.is_error(err) and self.stopped) then error(err, 0) end
+  self:take_failures()
   check_written(io.stdout:flush())
   return self.failed
 end
