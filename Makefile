@@ -36,7 +36,7 @@ LUA_LMOD   ?= $(PREFIX)/share/lua/5.4
 OPTIMIZE ?= -O2
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(WERROR)
 CFLAGS   ?=
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fvisibility=hidden \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPTIMIZE) -g -fPIC -fno-plt -fvisibility=hidden \
   -pthread $(WARNINGS) $(SANITIZE) $(DEFINES) $(LUA_CFLAGS) -Isrc $(CFLAGS)
 ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
