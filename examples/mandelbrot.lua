@@ -15,8 +15,8 @@ WORKERPOOL_JOBS=0, which computes everything in this process.
 local workerpool = require "workerpool"
 
 local out = arg[1] or "mandelbrot.ppm"
-local width = math.tointeger(tonumber(arg[2] or 480))
-local height = math.tointeger(tonumber(arg[3] or 320))
+local width = math.tointeger(tonumber(arg[2] or 960))
+local height = math.tointeger(tonumber(arg[3] or 640))
 if not (width and height and width > 0 and height > 0) then
   io.stderr:write("mandelbrot: width and height are numbers of pixels\n")
   os.exit(2)

@@ -6,11 +6,13 @@
 **     forked worker's life; method "spawn" and "forkserver" take a program
 **     and its arguments, "threading" package.path and package.cpath
 **   engine:set_setup(bytes)
+**   engine:relay(boolean): whether workers that start from now on print to us
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket
 **   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
-**     kinds: "result", "message", "exit", "timeout", "interrupted"
+**     kinds: "result", "message", "exit", "timeout", "interrupted", and
+**     "output", worker, text
 **   engine:read(codec, base, lists, failures) -> n   of a result event
 **   engine:values(codec) -> values…                  of a message event
 **   engine:ending() -> table                         of an exit event
@@ -140,6 +142,11 @@ static int new_engine(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, e);
   return 1;
+}
+
+static int engine_relay(lua_State *L) {
+  wp_relay(check_engine(L)->pool, lua_toboolean(L, 2));
+  return 0;
 }
 
 static int engine_set_setup(lua_State *L) {
@@ -330,6 +337,13 @@ static int push_message_event(lua_State *L, const wp_event *v) {
   return 4;
 }
 
+static int push_output_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "output");
+  lua_pushinteger(L, v->worker);
+  lua_pushlstring(L, (const char *)v->data, v->length);
+  return 3;
+}
+
 static int push_exit_event(lua_State *L, const wp_event *v) {
   lua_pushliteral(L, "exit");
   lua_pushinteger(L, v->worker);
@@ -349,6 +363,7 @@ static int engine_next(lua_State *L) {
   switch (e->event.type) {
     case WP_EVENT_RESULT: return push_result_event(L, &e->event);
     case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
+    case WP_EVENT_OUTPUT: return push_output_event(L, &e->event);
     default: return push_exit_event(L, &e->event);
   }
 }
@@ -419,7 +434,7 @@ static int engine_again(lua_State *L) {
 
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"set_setup", engine_set_setup},
+      {"set_setup", engine_set_setup}, {"relay", engine_relay},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
       {"pid", engine_pid},           {"fileno", engine_fileno},

@@ -195,6 +195,14 @@ static int link_abandon(lua_State *L) {
   return 0;
 }
 
+/* -> number of a descriptor of the real standard error, or nil */
+static int link_terminal(lua_State *L) {
+  int fd = wp_worker_terminal(check_link(L)->worker);
+  if (fd < 0) return 0;
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
 static int link_note(lua_State *L) {
   wp_link *l = check_link(L);
   wp_note(l->worker, (uint32_t)luaL_checkinteger(L, 2));
@@ -231,7 +239,7 @@ static void push_metatable(lua_State *L) {
       {"lifespan", link_lifespan}, {"retired", link_retired},
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
-      {"note", link_note},
+      {"note", link_note}, {"terminal", link_terminal},
       {NULL, NULL}};
   if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
   luaL_newlib(L, methods);

@@ -51,6 +51,7 @@ static void close_host_ends(wp_pool *p) {
   for (unsigned w = 0; w < p->config.n_workers; w++) {
     wp_fd_close(&p->workers[w].bell);
     wp_fd_close(&p->workers[w].pidfd);
+    wp_fd_close(&p->workers[w].output);
   }
 }
 
@@ -135,6 +136,7 @@ static void free_pool(wp_pool *p) {
   wp_fd_close(&p->epoll);
   wp_fd_close(&p->hub);
   wp_region_free(&p->region);
+  wp_bytes_free(&p->output);
   wp_free(p->argv, p->argv_size);
   wp_free(p, sizeof(*p));
 }
@@ -182,7 +184,7 @@ void wp_close(wp_pool *p) {
   free_pool(p);
 }
 
-/* ---- the door ------------------------------------------------------------ */
+/* ---- the door ----------------------------------------------------------- */
 
 /* Takes the workers' ready bits; 1 when there is any. */
 static int collect_ready(wp_pool *p) {
@@ -231,8 +233,21 @@ static int take_from(wp_pool *p, unsigned w, wp_event *event) {
   return 0;
 }
 
+/* Output is read until there is none: the descriptor tells only of more. */
+static int take_talk(wp_pool *p, wp_event *event) {
+  for (unsigned w = 0; w < p->config.n_workers; w++) {
+    uint64_t bit = (uint64_t)1 << (w % 64);
+    if (!(p->talked[w / 64] & bit)) continue;
+    if (wp_worker_take_output(p, w, event)) return 1;
+    p->talked[w / 64] &= ~bit;
+  }
+  return 0;
+}
+
 static int take_event(wp_pool *p, wp_event *event) {
   unsigned w;
+  if (p->output.data != NULL || p->config.relay_output)
+    if (take_talk(p, event)) return 1;
   while (collect_ready(p) && next_ready(p, &w)) {
     int got = take_from(p, w, event);
     if (got != 0) return got;
@@ -241,14 +256,20 @@ static int take_event(wp_pool *p, wp_event *event) {
   return 0;
 }
 
+static void note_token(wp_pool *p, uint64_t token) {
+  uint64_t w = token & ~WP_TOKEN_OUTPUT;
+  if (token & WP_TOKEN_OUTPUT) p->talked[w / 64] |= (uint64_t)1 << (w % 64);
+  else if (token == HUB_TOKEN) wp_hub_clear(p->hub);
+  else wp_worker_mark_dead(p, (unsigned)(token - 1));
+}
+
 static int poll_descriptors(wp_pool *p, int timeout_ms) {
   struct epoll_event events[EPOLL_BATCH];
   p->since_poll = 0;
   int n = epoll_wait(p->epoll, events, EPOLL_BATCH, timeout_ms);
   if (n < 0) return -errno; /* EINTR too: the host may have to act on it */
   for (int i = 0; i < n; i++) {
-    if (events[i].data.u64 == HUB_TOKEN) wp_hub_clear(p->hub);
-    else wp_worker_mark_dead(p, (unsigned)(events[i].data.u64 - 1));
+    note_token(p, events[i].data.u64);
   }
   return n;
 }

@@ -41,11 +41,15 @@ typedef struct wp_host_worker {
   pthread_t thread;
   int pidfd;
   int bell;          /* socket; its end of file tells the worker of our end */
+  int output;        /* what it prints, if relayed, or -1 */
   wp_bytes assembly; /* a body that came in pieces, so far */
   uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
 } wp_host_worker;
 
 #define WP_NO_SLOT UINT32_MAX
+
+/* What epoll tells of: 0 is the hub, 1 + w the end of worker w, and */
+#define WP_TOKEN_OUTPUT ((uint64_t)1 << 32) /* with w: it has printed */
 
 struct wp_pool {
   wp_config config;
@@ -67,6 +71,8 @@ struct wp_pool {
   uint32_t n_room, n_used;
   uint32_t first_free;     /* slot, or WP_NO_SLOT */
   uint64_t ready[WP_WORDS]; /* taken from the header, not yet looked at */
+  uint64_t talked[WP_WORDS]; /* have printed something */
+  wp_bytes output;           /* of the last WP_EVENT_OUTPUT */
   unsigned next_worker;     /* where to look on, so that none starves */
   wp_spin spin;
   unsigned since_poll;      /* events since the descriptors were looked at */
@@ -93,15 +99,23 @@ void wp_workers_deinit(wp_pool *p);
 void wp_worker_mark_dead(wp_pool *p, unsigned w);
 /* Turns the next record of worker w into an event: 1, 0 or WP_ECORRUPT. */
 int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
+/* What worker w has printed: 1 and *event, or 0. */
+int wp_worker_take_output(wp_pool *p, unsigned w, wp_event *event);
 /* The death of a worker whose records are all taken: 1 and *event. */
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
 void wp_worker_settle(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */
 void wp_worker_wake(wp_pool *p, int target);
 
-/* launch.c: makes worker w a process or a thread, which has `bell`. 0 and the
-** fields pid, pidfd and thread of p->workers[w], or a failure. */
-int wp_launch(wp_pool *p, unsigned w, int bell);
+/* What a new worker is given, and owns: its end of the bell, and the pipe
+** that it prints to, or -1. */
+typedef struct wp_ends {
+  int bell, output;
+} wp_ends;
+
+/* launch.c: makes worker w a process or a thread. 0 and the fields pid, pidfd
+** and thread of p->workers[w], or a failure. Closes the ends. */
+int wp_launch(wp_pool *p, unsigned w, wp_ends ends);
 /* How it ended; waits until it has. */
 wp_ending wp_launch_ending(wp_pool *p, unsigned w);
 void wp_launch_deinit(wp_pool *p);
@@ -109,15 +123,16 @@ void wp_launch_deinit(wp_pool *p);
 /* server.c: the host's side of a forkserver. */
 int wp_server_start(wp_pool *p, const char *link, const int *keep,
                     unsigned n_keep);
-int wp_server_fork(wp_server *s, unsigned w, int bell, pid_t *pid);
+int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid);
 wp_ending wp_server_ending(wp_server *s, pid_t pid);
 void wp_server_hang_up(wp_server *s);
 void wp_server_stop(wp_server *s);
-/* The server's own side: 1 in a child, with its worker and bell. */
-int wp_server_serve(int socket, unsigned *w, int *bell);
+/* The server's own side: 1 in a child, with its worker and ends. */
+int wp_server_serve(int socket, unsigned *w, wp_ends *ends);
 
 /* worker.c: a worker's life in its own process or thread; returns its exit
 ** status. */
-int wp_worker_live(const wp_pool *p, unsigned index, int bell, int is_thread);
+int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
+                   int is_thread);
 
 #endif

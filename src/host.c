@@ -13,7 +13,7 @@
 #include <lualib.h>
 #include <string.h>
 
-/* ---- the module ----------------------------------------------------------- */
+/* ---- the module --------------------------------------------------------- */
 
 /* "workerpool.cli" has parts below it, so its file is workerpool/cli/init.lua
 ** and not workerpool/cli.lua. */
@@ -78,7 +78,7 @@ int luaopen_workerpool(lua_State *L) {
   return 1;
 }
 
-/* ---- a pool ------------------------------------------------------------------ */
+/* ---- a pool ------------------------------------------------------------- */
 
 /* Everything below runs in a protected call, so that no error leaves by a
 ** long jump through the host's frames. */
@@ -187,7 +187,7 @@ int wp_lua_pool_close(lua_State *L, int pool) {
   return method(L, pool, "stop_and_join", 0, 0);
 }
 
-/* ---- a result ------------------------------------------------------------------ */
+/* ---- a result ----------------------------------------------------------- */
 
 /* 1 or 0 as the method says; -1 and the error. */
 static int ask(lua_State *L, int object, const char *name) {

@@ -13,11 +13,16 @@
 
 /* ---- fork --------------------------------------------------------------- */
 
-static int launch_fork(wp_pool *p, unsigned w, int bell) {
+static void close_ends(wp_ends *ends) {
+  wp_fd_close(&ends->bell);
+  wp_fd_close(&ends->output);
+}
+
+static int launch_fork(wp_pool *p, unsigned w, wp_ends ends) {
   wp_host_worker *hw = &p->workers[w];
   int status = wp_process_fork(&hw->pid, &hw->pidfd);
-  if (status == 1) wp_process_leave(wp_worker_live(p, w, bell, 0));
-  close(bell);
+  if (status == 1) wp_process_leave(wp_worker_live(p, w, ends, 0));
+  close_ends(&ends);
   return status;
 }
 
@@ -25,9 +30,10 @@ static int launch_fork(wp_pool *p, unsigned w, int bell) {
 
 /* What it needs to find the pool; see read_link in worker.c. */
 static void write_link(char *text, size_t size, const wp_pool *p, int region,
-                       int bell, int server, unsigned w) {
-  snprintf(text, size, "%d:%d:%d:%d:%u:%u:%zu", region, bell, p->hub, server,
-           w, p->config.n_workers, p->region.arena_size);
+                       wp_ends ends, int server, unsigned w) {
+  snprintf(text, size, "%d:%d:%d:%d:%d:%u:%u:%zu", region, ends.bell,
+           ends.output, p->hub, server, w, p->config.n_workers,
+           p->region.arena_size);
 }
 
 /* In a child of any fork the region's descriptor is closed (engine.c), so
@@ -37,19 +43,19 @@ static int copy_of_region(const wp_pool *p) {
   return fd < 0 ? -errno : fd;
 }
 
-static int launch_spawn(wp_pool *p, unsigned w, int bell) {
+static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
   char link[128];
   wp_host_worker *hw = &p->workers[w];
   int region = copy_of_region(p);
   int status = region;
   if (region >= 0) {
-    const int keep[] = {region, bell, p->hub};
-    write_link(link, sizeof(link), p, region, bell, -1, w);
-    status = wp_process_spawn(p->config.argv, link, keep, 3, &hw->pid,
+    const int keep[] = {region, ends.bell, p->hub, ends.output};
+    write_link(link, sizeof(link), p, region, ends, -1, w);
+    status = wp_process_spawn(p->config.argv, link, keep, 4, &hw->pid,
                               &hw->pidfd);
     close(region);
   }
-  close(bell);
+  close_ends(&ends);
   return status;
 }
 
@@ -59,17 +65,17 @@ static int start_server(wp_pool *p) {
   char link[128];
   const int keep[] = {region, p->hub};
   /* The server's socket is made in server.c, which completes the link. */
-  write_link(link, sizeof(link), p, region, -1, -2, 0);
+  write_link(link, sizeof(link), p, region, (wp_ends){-1, -1}, -2, 0);
   int status = wp_server_start(p, link, keep, 2);
   close(region);
   return status;
 }
 
-static int launch_server(wp_pool *p, unsigned w, int bell) {
+static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
   wp_host_worker *hw = &p->workers[w];
   int status = p->server ? WP_OK : start_server(p);
-  if (status == WP_OK) status = wp_server_fork(p->server, w, bell, &hw->pid);
-  close(bell);
+  if (status == WP_OK) status = wp_server_fork(p->server, w, ends, &hw->pid);
+  close_ends(&ends);
   if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
   return status;
 }
@@ -79,13 +85,13 @@ static int launch_server(wp_pool *p, unsigned w, int bell) {
 typedef struct thread_start {
   wp_pool *pool;
   unsigned index;
-  int bell;
+  wp_ends ends;
 } thread_start;
 
 static void *live_as_thread(void *argument) {
   thread_start start = *(thread_start *)argument;
   wp_free(argument, sizeof(start));
-  intptr_t status = wp_worker_live(start.pool, start.index, start.bell, 1);
+  intptr_t status = wp_worker_live(start.pool, start.index, start.ends, 1);
   return (void *)status;
 }
 
@@ -100,28 +106,28 @@ static int create_thread(wp_pool *p, unsigned w, thread_start *start) {
   return -failed;
 }
 
-static int launch_thread(wp_pool *p, unsigned w, int bell) {
+static int launch_thread(wp_pool *p, unsigned w, wp_ends ends) {
   thread_start *start = wp_calloc(sizeof(*start));
   int status = start ? WP_OK : -ENOMEM;
   if (start) {
-    *start = (thread_start){p, w, bell};
+    *start = (thread_start){p, w, ends};
     status = create_thread(p, w, start);
   }
   if (status == WP_OK) return status;
   wp_free(start, sizeof(*start));
-  close(bell);
+  close_ends(&ends);
   return status;
 }
 
 /* ---- all ---------------------------------------------------------------- */
 
-int wp_launch(wp_pool *p, unsigned w, int bell) {
+int wp_launch(wp_pool *p, unsigned w, wp_ends ends) {
   p->workers[w].pid = 0;
   switch (p->config.start) {
-    case WP_START_SPAWN: return launch_spawn(p, w, bell);
-    case WP_START_SERVER: return launch_server(p, w, bell);
-    case WP_START_THREAD: return launch_thread(p, w, bell);
-    default: return launch_fork(p, w, bell);
+    case WP_START_SPAWN: return launch_spawn(p, w, ends);
+    case WP_START_SERVER: return launch_server(p, w, ends);
+    case WP_START_THREAD: return launch_thread(p, w, ends);
+    default: return launch_fork(p, w, ends);
   }
 }
 

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- signals ---------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------ */
 
 static lua_State *main_state;
 static volatile sig_atomic_t interrupted_by; /* a signal, or 0 */
@@ -49,7 +49,7 @@ static void catch(int signo) {
   sigaction(signo, &action, NULL);
 }
 
-/* ---- what workerpool.cli is given ----------------------------------------------- */
+/* ---- what workerpool.cli is given --------------------------------------- */
 
 /* host.setenv(name, value) -> true | nil, message */
 static int set_environment(lua_State *L) {
@@ -73,7 +73,7 @@ static int open_host(lua_State *L) {
   return 1;
 }
 
-/* ---- running ------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 static int with_traceback(lua_State *L) {
   const char *message = luaL_tolstring(L, 1, NULL);

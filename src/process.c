@@ -112,7 +112,8 @@ static char **environment_with(const char *link, size_t *size) {
 }
 
 static void keep_open(const int *keep, unsigned n) {
-  for (unsigned i = 0; i < n; i++) fcntl(keep[i], F_SETFD, 0);
+  for (unsigned i = 0; i < n; i++)
+    if (keep[i] >= 0) fcntl(keep[i], F_SETFD, 0);
 }
 
 /* In the child, before exec: nothing that takes a lock. */

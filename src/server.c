@@ -2,7 +2,7 @@
 ** Server: a process that forks workers on request. It is executed afresh
 ** and so is small and has one thread, however large and threaded the host
 ** is. One socket between the two: the host sends a worker's number with its
-** bell, the server answers with the pid, and tells how each child ended. End
+** descriptors, the server answers with the pid, and tells how each child ended. End
 ** of file is the stop order; the children die with the server.
 */
 #include "bell.h"
@@ -40,11 +40,11 @@ typedef struct report {
   wp_ending ending;
 } report;
 
-/* ---- a number and a descriptor over the socket -------------------------- */
+/* ---- a number and descriptors over the socket -------------------------- */
 
 typedef union control {
   struct cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+  char bytes[CMSG_SPACE(sizeof(wp_ends))];
 } control;
 
 static struct msghdr message_of(struct iovec *v, control *c) {
@@ -57,15 +57,17 @@ static struct msghdr message_of(struct iovec *v, control *c) {
   return m;
 }
 
-static int send_request(int socket, unsigned w, int bell) {
+static int send_request(int socket, unsigned w, wp_ends ends) {
+  size_t size = ends.output < 0 ? sizeof(int) : sizeof(ends);
   control c = {0};
   struct iovec v = {&w, sizeof(w)};
   struct msghdr m = message_of(&v, &c);
   struct cmsghdr *h = CMSG_FIRSTHDR(&m);
   h->cmsg_level = SOL_SOCKET;
   h->cmsg_type = SCM_RIGHTS;
-  h->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(h), &bell, sizeof(bell));
+  h->cmsg_len = CMSG_LEN(size);
+  m.msg_controllen = CMSG_SPACE(size);
+  memcpy(CMSG_DATA(h), &ends, size);
   ssize_t n;
   do {
     n = sendmsg(socket, &m, MSG_NOSIGNAL);
@@ -74,7 +76,7 @@ static int send_request(int socket, unsigned w, int bell) {
 }
 
 /* 1, or 0 at the end of file. */
-static int receive_request(int socket, unsigned *w, int *bell) {
+static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   control c = {0};
   struct iovec v = {w, sizeof(*w)};
   struct msghdr m = message_of(&v, &c);
@@ -84,7 +86,8 @@ static int receive_request(int socket, unsigned *w, int *bell) {
   } while (n < 0 && errno == EINTR);
   struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
   if (!h || h->cmsg_type != SCM_RIGHTS) return 0;
-  memcpy(bell, CMSG_DATA(h), sizeof(*bell));
+  *ends = (wp_ends){-1, -1};
+  memcpy(ends, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
   return 1;
 }
 
@@ -135,9 +138,9 @@ static void keep_told(wp_server *s, const report *r) {
     s->told[s->n_told++] = (told_ending){r->pid, r->ending};
 }
 
-int wp_server_fork(wp_server *s, unsigned w, int bell, pid_t *pid) {
+int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid) {
   report r;
-  int status = send_request(s->socket, w, bell);
+  int status = send_request(s->socket, w, ends);
   while (status == WP_OK) {
     status = read_report(s->socket, &r);
     if (status < 0) return status;
@@ -207,7 +210,7 @@ static void report_endings(int socket, int signals, pid_t *children,
 }
 
 /* 1 in the child. */
-static int fork_one(int socket, int signals, int bell, pid_t *children,
+static int fork_one(int socket, int signals, wp_ends ends, pid_t *children,
                     unsigned *n) {
   pid_t pid = 0;
   int pidfd = -1;
@@ -218,13 +221,14 @@ static int fork_one(int socket, int signals, int bell, pid_t *children,
     return 1;
   }
   wp_fd_close(&pidfd);
-  close(bell);
+  wp_fd_close(&ends.bell);
+  wp_fd_close(&ends.output);
   if (status == WP_OK) children[(*n)++] = pid;
   send_report(socket, (report){.forked = 1, .pid = status < 0 ? status : pid});
   return 0;
 }
 
-int wp_server_serve(int socket, unsigned *w, int *bell) {
+int wp_server_serve(int socket, unsigned *w, wp_ends *ends) {
   pid_t children[WP_LIMIT_WORKERS];
   unsigned n = 0;
   int signals = open_child_signals();
@@ -235,7 +239,7 @@ int wp_server_serve(int socket, unsigned *w, int *bell) {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return -errno;
     if (fds[1].revents) report_endings(socket, signals, children, &n);
     if (!fds[0].revents) continue;
-    if (n == WP_LIMIT_WORKERS || !receive_request(socket, w, bell)) return 0;
-    if (fork_one(socket, signals, *bell, children, &n)) return 1;
+    if (n == WP_LIMIT_WORKERS || !receive_request(socket, w, ends)) return 0;
+    if (fork_one(socket, signals, *ends, children, &n)) return 1;
   }
 }

@@ -32,6 +32,7 @@ struct wp_worker {
   wp_spin spin;
   wp_region attached; /* our own mapping, where we do not have the host's */
   int server;         /* a server's socket */
+  int terminal;       /* standard error as it was before it was relayed */
 };
 
 /* Descriptors that a careless loop in a task will not close. */
@@ -56,13 +57,24 @@ static void install_twin_care(void) {
   pthread_atfork(NULL, NULL, after_fork_child);
 }
 
+/* What the process prints goes to the host from now on. */
+static void redirect(wp_worker *w, int output) {
+  if (output < 0) return;
+  w->terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  close(output);
+}
+
 static void init(wp_worker *w, const wp_region *region, unsigned index,
-                 int bell, int hub) {
+                 wp_ends ends, int hub) {
   *w = (wp_worker){.region = region,
                    .line = &region->lines[index],
                    .index = index,
-                   .bell = bell,
-                   .hub = hub};
+                   .bell = ends.bell,
+                   .hub = hub,
+                   .terminal = -1};
+  redirect(w, ends.output);
   wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
 }
 
@@ -89,10 +101,10 @@ static void end(wp_worker *w) {
   else the_worker = NULL;
 }
 
-int wp_worker_live(const wp_pool *p, unsigned index, int bell,
+int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
                    int is_thread) {
   wp_worker w;
-  init(&w, &p->region, index, bell, p->hub);
+  init(&w, &p->region, index, ends, p->hub);
   w.is_thread = is_thread;
   if (!is_thread) own_process(&w);
   int status = p->config.worker_main(&w, p->config.ud);
@@ -103,7 +115,8 @@ int wp_worker_live(const wp_pool *p, unsigned index, int bell,
 /* ---- a process of another program --------------------------------------- */
 
 typedef struct link_numbers {
-  int region, bell, hub, server;
+  int region, hub, server;
+  wp_ends ends;
   unsigned index, n_workers;
   size_t arena_size;
 } link_numbers;
@@ -111,26 +124,27 @@ typedef struct link_numbers {
 static int read_link(link_numbers *n) {
   const char *text = getenv("WORKERPOOL_LINK");
   if (!text) return WP_EINVAL;
-  int got = sscanf(text, "%d:%d:%d:%d:%u:%u:%zu", &n->region, &n->bell,
-                   &n->hub, &n->server, &n->index, &n->n_workers,
-                   &n->arena_size);
+  int got = sscanf(text, "%d:%d:%d:%d:%d:%u:%u:%zu", &n->region,
+                   &n->ends.bell, &n->ends.output, &n->hub, &n->server,
+                   &n->index, &n->n_workers, &n->arena_size);
   unsetenv("WORKERPOOL_LINK");
-  return got == 7 && n->n_workers <= WP_LIMIT_WORKERS ? WP_OK : WP_ECORRUPT;
+  return got == 8 && n->n_workers <= WP_LIMIT_WORKERS ? WP_OK : WP_ECORRUPT;
 }
 
 /* They must not reach what we execute ourselves. */
 static void close_on_exec(const link_numbers *n) {
-  const int fds[] = {n->region, n->bell, n->hub, n->server};
+  const int fds[] = {n->region, n->ends.bell, n->ends.output, n->hub,
+                     n->server};
   for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++)
     if (fds[i] >= 0) fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 }
 
-static int become(wp_worker *w, unsigned index, int bell) {
+static int become(wp_worker *w, unsigned index, wp_ends ends) {
   int status = wp_region_map_ring(&w->attached, index);
   wp_region_close_fd(&w->attached);
   if (status < 0) return status;
   wp_region mapped = w->attached;
-  init(w, &mapped, index, bell, w->hub);
+  init(w, &mapped, index, ends, w->hub);
   w->attached = mapped;
   w->region = &w->attached;
   own_process(w);
@@ -150,14 +164,14 @@ int wp_attach(wp_worker **out) {
   status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
   *out = w;
   if (status < 0) return status;
-  return n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.bell);
+  return n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.ends);
 }
 
 int wp_serve(wp_worker *w) {
   unsigned index = 0;
-  int bell = -1;
-  int got = wp_server_serve(w->server, &index, &bell);
-  return got == 1 ? become(w, index, bell) : got;
+  wp_ends ends = {-1, -1};
+  int got = wp_server_serve(w->server, &index, &ends);
+  return got == 1 ? become(w, index, ends) : got;
 }
 
 void wp_detach(wp_worker *w) {
@@ -175,6 +189,8 @@ int wp_worker_setup(const wp_worker *w, const void **data, size_t *length) {
   return header->setup_length > 0;
 }
 
+int wp_worker_terminal(const wp_worker *w) { return w->terminal; }
+
 void wp_note(wp_worker *w, uint32_t number) {
   wp_atomic32 *note = &w->region->header->note;
   uint32_t most = atomic_load(note);
@@ -188,7 +204,7 @@ int wp_worker_is_thread(const wp_worker *w) { return w->is_thread; }
 
 unsigned wp_worker_index(const wp_worker *w) { return w->index; }
 
-/* ---- telling the host ---------------------------------------------------- */
+/* ---- telling the host --------------------------------------------------- */
 
 static uint64_t my_bit(const wp_worker *w) {
   return (uint64_t)1 << (w->index % 64);

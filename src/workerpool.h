@@ -54,6 +54,9 @@ typedef struct wp_config {
   ** the exit status. */
   int (*worker_main)(wp_worker *worker, void *ud);
   void *ud; /* for both; with FORK as of the time of the fork */
+  /* What workers write to standard output and error becomes WP_EVENT_OUTPUT
+  ** instead. Not for THREAD. */
+  int relay_output;
   /* THREAD, may be NULL: called by wp_kill in the host's thread, to break off
   ** what the worker runs. The worker leaves at its next reply or receive. */
   void (*interrupt)(unsigned worker, void *ud);
@@ -85,6 +88,9 @@ WP_API int wp_start(wp_pool *pool, unsigned worker);
 /* 1 while the worker lives, or has died but its WP_EVENT_EXIT is not out. */
 WP_API int wp_running(const wp_pool *pool, unsigned worker);
 WP_API pid_t wp_worker_pid(const wp_pool *pool, unsigned worker);
+
+/* Sets wp_config.relay_output for the workers that start from now on. */
+WP_API void wp_relay(wp_pool *pool, int on);
 
 /* Bytes that every worker can read with wp_worker_setup, for those that do
 ** not inherit our memory. Before the first wp_start. */
@@ -139,7 +145,8 @@ WP_API int wp_claimant(const wp_pool *pool, uint64_t ticket);
 typedef enum wp_event_type {
   WP_EVENT_RESULT = 1, /* results of some tasks of a parcel, in order */
   WP_EVENT_MESSAGE,    /* bytes that a worker sent with wp_send */
-  WP_EVENT_EXIT        /* a worker has ended, however */
+  WP_EVENT_EXIT,       /* a worker has ended, however */
+  WP_EVENT_OUTPUT      /* bytes that a worker has printed, if relayed */
 } wp_event_type;
 
 /* An event's data is valid until the next call of wp_next. */
@@ -250,6 +257,10 @@ WP_API void wp_note(wp_worker *worker, uint32_t number);
 /* Breaks off: the parcel stays unfinished, and all calls fail from now on. For
 ** a thread that is to end as a process does that calls _exit. */
 WP_API void wp_dismiss(wp_worker *worker);
+
+/* With relayed output: a descriptor of what standard error was before, for
+** what must not be relayed; or -1. */
+WP_API int wp_worker_terminal(const wp_worker *worker);
 
 /* 1 when the worker is a thread of the host: it must not end the process. */
 WP_API int wp_worker_is_thread(const wp_worker *worker);

@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-/* ---- the module ---------------------------------------------------------- */
+/* ---- the module --------------------------------------------------------- */
 
 /* As a lua_CFunction: gives `require "workerpool"` and all its parts to this
 ** state, from sources that are compiled in, and returns the module. */
@@ -44,7 +44,7 @@ WP_API int luaopen_workerpool(lua_State *L);
 ** it. May raise when memory runs out. [-0, +0] */
 WP_API void wp_lua_preload(lua_State *L);
 
-/* ---- a pool ---------------------------------------------------------------- */
+/* ---- a pool ------------------------------------------------------------- */
 
 /* Opens a pool of n_jobs workers (0: none, tasks run in this process; below
 ** 0: one a CPU). The state needs the standard libraries. LUA_OK and the pool,
@@ -74,7 +74,7 @@ WP_API int wp_lua_fileno(lua_State *L, int pool);
 ** status and the error. Used again, a pool starts anew. [-0, +(0|1)] */
 WP_API int wp_lua_pool_close(lua_State *L, int pool);
 
-/* ---- a result -------------------------------------------------------------- */
+/* ---- a result ----------------------------------------------------------- */
 
 /* What wp_lua_take says of a task that is not over. No status of Lua's. */
 #define WP_LUA_PENDING (-1)

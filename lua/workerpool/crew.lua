@@ -61,6 +61,7 @@ function Crew.new(n_jobs, setup)
     wanted = 0,        -- workers that there should be
     n_running = 0,
     exit_results = {}, -- in the order in which workers ended
+    unfinished = {},   -- lines that workers have begun to print
     reader = core.codec(setup.names),
     writer = core.codec(setup.names),
   }, Crew)
@@ -200,6 +201,14 @@ function on_event.result(self, _, tag, first, count, last, elapsed)
   end
 end
 
+-- Whole lines go where they are seen: above the bar, if there is one.
+function on_event.output(self, w, text)
+  text = (self.unfinished[w] or "") .. text
+  local lines, rest = text:match("^(.*\n)([^\n]*)$")
+  self.unfinished[w] = lines and rest or text
+  if lines then self:show(lines) end
+end
+
 function on_event.message(self, w, tag, kind)
   local handle = on_message[kind]
   if handle then handle(self, w, tag) end
@@ -238,6 +247,7 @@ function on_event.exit(self, w, tag, first, count)
   local expected = self.expected[w]
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
+  self:finish_line(w)
   self.n_running = self.n_running - 1
   local owner = tag and self.owners[tag >> TAG_BITS]
   if owner then
@@ -246,6 +256,19 @@ function on_event.exit(self, w, tag, first, count)
     self:bury_idle(w, ending)
   end
   self:replace(w, tag and 1 or 0)
+end
+
+function Crew:finish_line(w)
+  local text = self.unfinished[w]
+  self.unfinished[w] = nil
+  if text and text ~= "" then self:show(text .. "\n") end
+end
+
+-- `print` is set by a call that has a bar.
+function Crew:show(lines)
+  if self.print then return self.print(lines) end
+  io.stdout:write(lines)
+  io.stdout:flush()
 end
 
 -- A dead worker has a successor as long as somebody may want it; while the

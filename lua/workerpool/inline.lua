@@ -98,6 +98,7 @@ function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" 
 function Engine:claimant() return nil end
 function Engine:holding() return nil end
 function Engine:noted() return 0 end
+function Engine:relay() end
 function Engine:retire() end
 function Engine:close() self.state, self.last, self.first = "absent", 0, 1 end
 function Engine:announce(bytes) return bytes end

@@ -318,6 +318,12 @@ function Run:done()
   return min(max(worked, self.completed), total)
 end
 
+-- What workers print while a bar is on the terminal goes above it.
+function Run:print_above_bar()
+  if not self.bar.is_on_terminal then return end
+  self.crew.print = function(lines) self.bar:print(lines) end
+end
+
 function Run:show()
   if not self.tick then return end
   self.bar:update {
@@ -328,17 +334,25 @@ end
 
 function Run:close_bar(reason)
   if not self.tick then return end
+  -- What was printed before the last result belongs above the bar, too.
+  if not reason and self.bar.is_on_terminal then
+    while self.crew:pump(0) do end
+  end
   self.bar:update {
     done = reason and self:done() or self.completed, total = self.source.length,
     failed = self.failed, elapsed = core.now() - self.began,
   }
   progress.reach(self.crew.engine:noted())
   self.bar:close(reason)
+  self.crew.print = nil
 end
 
 --- Sends what there is room for and waits for one event. False at the end.
 function Run:step()
-  if self.next_index == 1 then self:show() end
+  if self.next_index == 1 then
+    self:print_above_bar()
+    self:show()
+  end
   self:feed()
   if self.error then self:abandon(self.error) end
   if self:is_done() then return false end

@@ -18,6 +18,18 @@ local worker = require "workerpool.worker"
 progress.system.is_tty = core.is_tty
 progress.system.columns = core.columns
 progress.system.now = core.now
+-- In a worker whose output is relayed, bars of nested pools go past the relay.
+local real_terminal
+function progress.system.terminal()
+  local current = worker.current()
+  local fd = current and current.link:terminal()
+  if not fd then return io.stderr end
+  if not real_terminal then
+    real_terminal = assert(io.open("/proc/self/fd/" .. fd, "w"))
+    real_terminal:setvbuf("full") -- a redraw must be one write
+  end
+  return real_terminal
+end
 function progress.system.reached(position)
   local current = worker.current()
   if current then current.link:note(position) end
@@ -272,6 +284,7 @@ local function begin(self, plan, sink, level)
   local crew = self:crew_for(plan.f, plan.options, level)
   local run = Run.new(self, crew, plan, sink)
   self.run = run
+  if run.bar.is_on_terminal then crew.engine:relay(true) end
   crew:ensure(crew_size(self, plan.source, plan.options))
   return run
 end

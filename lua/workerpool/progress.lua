@@ -25,6 +25,9 @@ function system.columns(_file) return math.tointeger(tonumber(os.getenv("COLUMNS
 -- Whole seconds only; os.clock would stand still while workers work.
 function system.now() return os.time() end
 
+-- Where bars go unless a file is given.
+function system.terminal() return io.stderr end
+
 -- A bar has been drawn on this line. A worker tells its host, whose own bar
 -- must end below.
 function system.reached(_position) end
@@ -169,6 +172,7 @@ end
 -- A bar on a terminal ------------------------------------------------------------------
 
 local Bar = class "workerpool.progress.bar"
+Bar.is_on_terminal = true
 
 -- The lowest line that any bar of this process has drawn on since the last
 -- one on the first line ended: that one must leave the cursor below it.
@@ -200,7 +204,16 @@ function Bar:_text(p)
 end
 
 function Bar:_draw(p)
-  self:_put(self:_text(p))
+  self._shown = self:_text(p)
+  self:_put(self._shown)
+end
+
+--- Writes whole lines above the bar, which moves down. Bars on further lines
+--- find their new places when they are drawn next.
+---@param lines string each with its newline
+function Bar:print(lines)
+  if self._closed then return write(self._file, lines) end
+  write(self._file, "\r\27[K" .. lines .. (self._shown or ""))
 end
 
 function Bar:_finish(p)
@@ -314,7 +327,7 @@ end
 ---@return workerpool.Progress
 local function new(total, opts)
   opts = opts or {}
-  local file = opts.file or io.stderr
+  local file = opts.file or system.terminal()
   if opts.style == "none" then return start(Silent, total, opts) end
   if opts.style == "plain" then return lines_in(file, total, opts) end
   if (opts.is_tty or system.is_tty)(file) then return bar_on(file, total, opts) end

@@ -13,8 +13,8 @@ end
 local function terminal(source)
   local path = helper.tmpdir() .. "/program.lua"
   helper.write(path, source)
-  local line = ("LC_ALL=C.UTF-8 %s %s %s; echo status $?; sleep 60")
-    :format(helper.lua_env, helper.lua, path)
+  local line = ("LC_ALL=C.UTF-8 %s run %s; echo status $?; sleep 60")
+    :format(helper.host, path)
   tmux("new-session -d -x 80 -y 20 " .. helper.quote(line))
 end
 
@@ -115,7 +115,7 @@ describe("the progress bar on a terminal", function()
     assert.matches("stopped: timeout", screen_with("timeout")[1])
     screen_with("/5000")
     tmux("send-keys C-c")
-    local lines = screen_with("status 0")
+    local lines = screen_with("status")
     assert.matches("stopped: interrupted", lines[2])
     assert.are.equal("after", lines[3])
   end)
@@ -137,6 +137,29 @@ describe("the progress bar on a terminal", function()
     assert.matches("^inner 0: 100%%|.+| 50/50 ", lines[2])
     assert.matches("^inner 1: 100%%|.+| 50/50 ", lines[3])
     assert.are.equal("after", lines[4])
+  end)
+
+  it("stays below what workers print, whole lines of both streams", function()
+    terminal(PREAMBLE .. [[
+      local pool <close> = workerpool.WorkerPool { n_jobs = 2 }
+      pool:map(function(x)
+        nap(x)
+        if x % 10 == 0 then
+          io.write("out ")
+          nap()
+          print(x)
+          io.stderr:write("err ", x, "\n")
+        end
+      end, workerpool.range(40), { progress_bar = true, chunk_size = 1 })
+      print("after")]])
+    local lines = screen_with("status 0")
+    local printed = table.concat(lines, "\n", 1, 8)
+    for _, x in ipairs { 10, 20, 30, 40 } do
+      assert.matches("out " .. x .. "\n", printed .. "\n", 1, true)
+      assert.matches("err " .. x .. "\n", printed .. "\n", 1, true)
+    end
+    assert.matches("40/40", lines[9])
+    assert.are.equal("after", lines[10])
   end)
 
   it("follows the width of the terminal", function()

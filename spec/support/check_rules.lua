@@ -36,8 +36,9 @@ local ROOMS = {
   { "bind_system", "bind* process base workerpool", "lua" },
   { "bind_shared*", "bind* shared* shm base codec* workerpool", "lua" },
   { "bind*", "base codec* task* bind* workerpool", "lua" },
-  { "host*", "base bind* embedded* workerpool host*", "lua" },
-  { "main", "base bind* embedded* workerpool host*", "lua" },
+  { "workerpool_lua", "base workerpool", "lua" },
+  { "host*", "base bind* embedded* workerpool workerpool_lua host*", "lua" },
+  { "main", "base bind* embedded* workerpool workerpool_lua host*", "lua" },
 }
 
 -- Only here may memory come from the C library.
