@@ -1,9 +1,9 @@
 /*
 ** Server: a process that forks workers on request. It is executed afresh
 ** and so is small and has one thread, however large and threaded the host
-** is. One socket between the two: the host sends a worker's number with its
-** descriptors, the server answers with the pid, and tells how each child ended. End
-** of file is the stop order; the children die with the server.
+** is. One socket between the two: the host sends a worker's number and its
+** descriptors, the server answers with the pid, and tells how each child
+** ended. End of file is the stop order; the children die with the server.
 */
 #include "bell.h"
 #include "engine.h"

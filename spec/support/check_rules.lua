@@ -171,8 +171,11 @@ local function requirements(lines)
   for _, line in ipairs(lines) do
     local code = line:gsub("%-%-.*", "")
     for name in code:gmatch("require%s*%(?%s*[\"'](workerpool[%w_.]*)[\"']") do
-      names[name] = true
-      if not line:find("^%s") then at_load[name] = true end
+      -- A name that ends in a dot is completed when the program runs.
+      if name:sub(-1) ~= "." then
+        names[name] = true
+        if not line:find("^%s") then at_load[name] = true end
+      end
     end
   end
   return names, at_load
