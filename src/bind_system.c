@@ -9,9 +9,12 @@
 **   core.pin(list [, pid]) -> true | nil, message
 **   core.is_tty(file) -> boolean          core.columns(file) -> n | nil
 **   core.threads() -> threads of this process
+**   core.private_bytes() -> memory of this process alone
+**   core.limit_memory(bytes) -> true: how much more it may have
 **   core.program() -> path of the program that runs
 */
 #include "bind.h"
+#include "memory.h"
 #include "process.h"
 
 #include <dirent.h>
@@ -122,6 +125,18 @@ static int threads(lua_State *L) {
   return 1;
 }
 
+static int private_bytes(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)wp_private_bytes());
+  return 1;
+}
+
+static int limit_memory(lua_State *L) {
+  int status = wp_limit_memory((uint64_t)luaL_checkinteger(L, 1));
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int program(lua_State *L) {
   char path[4096];
   ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
@@ -136,6 +151,7 @@ void wp_bind_system(lua_State *L) {
       {"exit", leave},        {"random_bits", random_bits},
       {"affinity", affinity}, {"pin", pin},         {"is_tty", is_tty},
       {"columns", columns},   {"threads", threads},
+      {"private_bytes", private_bytes}, {"limit_memory", limit_memory},
       {"program", program},   {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -12,6 +12,7 @@
 **   link:phase(name, begins) stamps the line
 */
 #include "bind.h"
+#include "memory.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -23,6 +24,9 @@ typedef struct wp_link {
   wp_run run;
   uint64_t served;   /* tasks so far */
   uint64_t lifespan; /* after which it is time to go; 0: never */
+  uint64_t max_memory; /* bytes after which it is; 0: any */
+  uint64_t weighed_ns; /* when that was last looked at */
+  int too_large;
 } wp_link;
 
 /* Flags of a parcel. */
@@ -89,7 +93,18 @@ static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
 }
 
 static int is_retired(const wp_link *l) {
-  return l->lifespan > 0 && l->served >= l->lifespan;
+  return l->too_large || (l->lifespan > 0 && l->served >= l->lifespan);
+}
+
+/* The kernel adds up all our pages for this, so it is not asked too often. */
+#define WEIGH_EVERY_NS 50000000u
+
+static void weigh(wp_link *l) {
+  if (l->max_memory == 0) return;
+  uint64_t now = wp_now_ns();
+  if (now - l->weighed_ns < WEIGH_EVERY_NS) return;
+  l->weighed_ns = now;
+  l->too_large = wp_private_bytes() > l->max_memory;
 }
 
 /* stack: link, codec, handler, seeder, f, prefix… */
@@ -103,6 +118,7 @@ static int link_run(lua_State *L) {
     prepare(L, l, codec);
     if (wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4) < 0) leave(L, l);
     l->served += l->run.done;
+    weigh(l);
     if (is_retired(l)) {
       if (wp_finish(l->worker) < 0) leave(L, l);
       return 0;
@@ -115,6 +131,11 @@ static int link_run(lua_State *L) {
 static int link_lifespan(lua_State *L) {
   wp_link *l = check_link(L);
   l->lifespan = (uint64_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
+static int link_max_memory(lua_State *L) {
+  check_link(L)->max_memory = (uint64_t)luaL_checkinteger(L, 2);
   return 0;
 }
 
@@ -237,6 +258,7 @@ static void push_metatable(lua_State *L) {
       {"seed", link_seed},       {"index", link_index},
       {"arguments", link_arguments},
       {"lifespan", link_lifespan}, {"retired", link_retired},
+      {"max_memory", link_max_memory},
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
       {"note", link_note}, {"terminal", link_terminal},

@@ -95,8 +95,13 @@ end
 local function from(value, task_index)
   if is_error(value) then return value end
   local text = message_of(value)
-  local kind = text:find("not enough memory", 1, true) and "memory" or "error"
-  return new { kind = kind, message = text, task_index = task_index }
+  if not text:find("not enough memory", 1, true) then
+    return new { message = text, task_index = task_index }
+  end
+  return new {
+    kind = "memory", message = text, task_index = task_index,
+    hint = "the task wanted more memory than memory_limit, or the system, allows",
+  }
 end
 
 -- "task 17 (args: 3, "x") on worker 2, attempt 1", as far as it is known.

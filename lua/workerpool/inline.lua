@@ -18,6 +18,7 @@ function Link:index() return 0 end
 function Link:seed(seed) self._seed = seed end
 function Link:phase() end
 function Link:lifespan() end
+function Link:max_memory() end
 function Link:retired() return false end
 function Link:job() return self.parcel.job end
 

@@ -55,10 +55,22 @@ local function allowed_cpus()
   return allowed
 end
 
+-- A thread's memory is its host's.
+local function refuse_for_threads(checked, level)
+  if checked.start_method ~= "threading" then return end
+  for _, name in ipairs { "memory_limit", "worker_max_memory" } do
+    if checked[name] then
+      error(("WorkerPool: option '%s': threads share the memory of their process; "
+        .. "use another start_method"):format(name), level + 1)
+    end
+  end
+end
+
 -- `level` as in error(), where 1 is the line that calls options.check.
 local function new(opts, level)
   local checked = options.check("constructor", opts, level)
   local n_jobs = checked.n_jobs or default_jobs(level)
+  refuse_for_threads(checked, level)
   return setmetatable({
     opts = checked,
     n_jobs = n_jobs,
@@ -162,6 +174,7 @@ local function make_setup(self, f, call)
     use_worker_state = opts.use_worker_state,
     init = call.worker_init, exit = call.worker_exit,
     init_timeout = call.worker_init_timeout, exit_timeout = call.worker_exit_timeout,
+    memory_limit = opts.memory_limit, worker_max_memory = opts.worker_max_memory,
     seed = opts.seed, daemon = opts.daemon, cpu_sets = self.cpu_sets,
   }
 end

@@ -37,6 +37,7 @@ end
 local TRAVELS = {
   "pass_worker_id", "has_shared", "shared_objects", "use_worker_state", "init",
   "exit", "init_timeout", "exit_timeout", "seed", "daemon", "cpu_sets", "start_method",
+  "memory_limit", "worker_max_memory",
 }
 
 --- A worker's setup as bytes. Raises when something in it cannot travel.

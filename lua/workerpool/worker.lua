@@ -34,6 +34,8 @@ local current, running
 ---@field cpu_sets? integer[][] the CPUs of each worker
 ---@field init_timeout? number seconds
 ---@field exit_timeout? number
+---@field memory_limit? integer bytes
+---@field worker_max_memory? integer bytes
 
 local function leading_arguments(setup, index)
   local prefix = { n = 0 }
@@ -62,6 +64,7 @@ function Worker.new(link, setup)
   self.prefix = leading_arguments(setup, self.index)
   self.handler = function(err) return self:describe(err) end
   if setup.seed then link:seed(setup.seed) end
+  if setup.worker_max_memory then link:max_memory(setup.worker_max_memory) end
   return self
 end
 
@@ -214,6 +217,7 @@ end
 ---@param setup workerpool.Setup
 local function main(link, setup)
   if setup.cpu_sets then assert(core.pin(setup.cpu_sets[link:index() + 1])) end
+  if setup.memory_limit then assert(core.limit_memory(setup.memory_limit)) end
   own_random_stream()
   os.exit = link:is_thread() and leave_thread or leave_by_exit -- luacheck: ignore 122
   current = Worker.new(link, setup)

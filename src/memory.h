@@ -1,0 +1,17 @@
+/*
+** Memory: what this process has for itself. Pages that are shared with the
+** process it was forked from do not count, however much of them is resident.
+*/
+#ifndef WP_MEMORY_H
+#define WP_MEMORY_H
+
+#include "base.h"
+
+/* Bytes in pages of our own, from smaps_rollup: 0 where there is none. */
+uint64_t wp_private_bytes(void);
+
+/* Allows this process `bytes` more of private writable memory than it has
+** now; beyond, allocations fail. 0 or -errno. */
+int wp_limit_memory(uint64_t bytes);
+
+#endif
