@@ -179,6 +179,12 @@ static int engine_running(lua_State *L) {
   return 1;
 }
 
+/* Counted by the engine, so that it is right whatever has interrupted us. */
+static int engine_alive(lua_State *L) {
+  lua_pushinteger(L, wp_alive(check_engine(L)->pool));
+  return 1;
+}
+
 static int engine_pid(lua_State *L) {
   engine *e = check_engine(L);
   lua_pushinteger(L, wp_worker_pid(e->pool, check_worker(L, e, 2)));
@@ -437,6 +443,7 @@ void wp_bind_engine(lua_State *L) {
       {"set_setup", engine_set_setup}, {"relay", engine_relay},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
+      {"alive", engine_alive},
       {"pid", engine_pid},           {"fileno", engine_fileno},
       {"pending", engine_pending},   {"inspect", engine_inspect},
       {"announce", engine_announce}, {"retire", engine_retire},

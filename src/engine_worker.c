@@ -138,6 +138,8 @@ int wp_running(const wp_pool *p, unsigned w) {
   return w < p->config.n_workers && p->workers[w].state != WP_WORKER_ABSENT;
 }
 
+unsigned wp_alive(const wp_pool *p) { return p->running; }
+
 pid_t wp_worker_pid(const wp_pool *p, unsigned w) {
   return wp_running(p, w) ? p->workers[w].pid : -1;
 }

@@ -87,6 +87,8 @@ WP_API int wp_start(wp_pool *pool, unsigned worker);
 
 /* 1 while the worker lives, or has died but its WP_EVENT_EXIT is not out. */
 WP_API int wp_running(const wp_pool *pool, unsigned worker);
+/* How many there are. */
+WP_API unsigned wp_alive(const wp_pool *pool);
 WP_API pid_t wp_worker_pid(const wp_pool *pool, unsigned worker);
 
 /* Sets wp_config.relay_output for the workers that start from now on. */

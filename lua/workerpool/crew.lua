@@ -59,7 +59,6 @@ function Crew.new(n_jobs, setup)
     expected = {},     -- workers whose end we asked for
     false_starts = 0,
     wanted = 0,        -- workers that there should be
-    n_running = 0,
     exit_results = {}, -- in the order in which workers ended
     unfinished = {},   -- lines that workers have begun to print
     reader = core.codec(setup.names),
@@ -77,7 +76,6 @@ function Crew:start(w)
     error(("cannot start worker %d: %s"):format(w, message), 0)
   end
   self.expected[w] = nil
-  self.n_running = self.n_running + 1
 end
 
 -- Makes sure that the first n workers live.
@@ -105,7 +103,7 @@ end
 function Crew:stop_all()
   self.leaving = true
   self:each_running(function(w) self:dismiss(w) end)
-  while self.n_running > 0 do self:pump() end
+  while self.engine:alive() > 0 do self:pump() end
   return self.exit_error
 end
 
@@ -117,7 +115,7 @@ end
 function Crew:kill_all()
   self.closing = true
   self:each_running(function(w) self:kill(w) end)
-  while self.n_running > 0 do self:pump() end
+  while self.engine:alive() > 0 do self:pump() end
 end
 
 function Crew:close()
@@ -248,7 +246,6 @@ function on_event.exit(self, w, tag, first, count)
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
   self:finish_line(w)
-  self.n_running = self.n_running - 1
   local owner = tag and self.owners[tag >> TAG_BITS]
   if owner then
     owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
@@ -277,7 +274,7 @@ end
 function Crew:replace(w, held)
   if self.closing or w >= self.wanted or self.engine:running(w) then return end
   if self.leaving then
-    if self.n_running > 0 or self.engine:pending() <= held then return end
+    if self.engine:alive() > 0 or self.engine:pending() <= held then return end
     self:start(w)
     self:dismiss(w)
   elseif next(self.owners) then

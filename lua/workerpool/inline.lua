@@ -92,6 +92,7 @@ function Engine:leave()
   self:push { "exit" }
 end
 
+function Engine:alive() return self.state ~= "absent" and 1 or 0 end
 function Engine:running() return self.state ~= "absent" end
 function Engine:pid() return core.getpid() end
 function Engine:kill() if self.state == "running" then self:leave() end end

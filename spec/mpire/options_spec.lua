@@ -179,7 +179,7 @@ describe("shared_objects", function()
       return s
     end)
     pool:set_shared_objects("new")
-    assert.are.same({ "new", n = 1 }, pool:map(same, { n = 1, table.pack() }))
+    assert.are.same({ "new", n = 1 }, pool:map(same, { { n = 0 } }))
     assert.are.equal("old", pending:get())
   end)
 end)
@@ -229,7 +229,7 @@ describe("use_worker_state", function()
     local pool <close> = WorkerPool { n_jobs = 1, use_worker_state = true }
     local list = pool:map(function(state)
       state.file = state.file or io.open("Makefile")
-      return #state.file:read("l") > 0
+      return state.file:read("l") ~= nil
     end, { 1, 2, 3 }, { worker_exit = function(state) return state.file:close() end })
     assert.are.same({ true, true, true, n = 3 }, list)
     assert.are.same({ true }, pool:get_exit_results())
@@ -517,20 +517,53 @@ describe("worker_init and worker_exit", function()
   end)
 
   it("an error in the init of single tasks fails all of them, by name", function()
-    local pool <close> = WorkerPool { n_jobs = 2 }
+    local pool = WorkerPool { n_jobs = 2 }
     local opts = { worker_init = function() error("no licence", 0) end }
     local results = {}
+    for i = 1, 5 do results[i] = pool:apply_async(same, { i }, opts) end
     for i = 1, 5 do
-      local ok, result = pcall(pool.apply_async, pool, same, { i }, opts)
-      results[i] = ok and result or nil
-    end
-    for _, result in pairs(results) do
-      assert.is_true(result:wait(20))
-      local ok, err = pcall(result.get, result)
+      assert.is_true(results[i]:wait(20))
+      local ok, err = pcall(results[i].get, results[i])
       assert.is_false(ok)
       assert.are.equal("worker_init: no licence", err.message)
     end
-    assert.are.equal(1, pool:apply(same, { 1 }))
+    pool:terminate()
+  end)
+
+  -- What a program prints that goes on after such an error.
+  local function after_failed_init(rest)
+    local result = helper.run({ helper.lua, "-e", [[
+      local pool = require("workerpool").WorkerPool { n_jobs = 2 }
+      local result = pool:apply_async(tostring, { 1 },
+        { worker_init = function() error("no licence", 0) end })
+      assert(not pcall(result.get, result))]] .. "\n" .. rest }, { timeout = 10 })
+    assert.is_nil(result.timed_out, "it hangs")
+    assert.are.equal("", result.stderr)
+    return result.stdout
+  end
+
+  it("after such an error the pool can be ended", function()
+    assert.are.equal("ended\n", after_failed_init [[
+      pool:stop_and_join()
+      print("ended")]])
+  end)
+
+  it("after such an error the pool can be used, with another init", function()
+    assert.are.equal("5\n", after_failed_init [[
+      print(pool:apply(tostring, { 5 }, { worker_init = function() end }))
+      pool:terminate()]])
+  end)
+
+  it("after such an error the pool can be used, without any", function()
+    assert.are.equal("5\n", after_failed_init [[
+      print(pool:apply(tostring, { 5 }))
+      pool:terminate()]])
+  end)
+
+  it("after such an error the pool can be used for a map", function()
+    assert.are.equal("5\n", after_failed_init [[
+      print(pool:map(tostring, { 5 })[1])
+      pool:terminate()]])
   end)
 
   it("an error in the exit of single tasks is raised by stop_and_join", function()
