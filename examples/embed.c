@@ -91,35 +91,47 @@ static int submit_all(lua_State *L, int pool) {
   return first;
 }
 
-/* The program's own loop. A frame never waits: wp_lua_poll with no seconds to
-** spend handles what has come in and returns. */
-static int run_frames(lua_State *L, int pool) {
-  int frames = 0;
-  for (int done = 0; done < N_TASKS; frames++) {
-    simulate_frame();
-    int handled = wp_lua_poll(L, pool, 0);
-    if (handled < 0) check_lua(L, LUA_ERRRUN);
-    done += handled;
-  }
-  return frames;
+/* The task with this number must have this result. */
+static void check_sum(lua_State *L, int i) {
+  check(lua_tointeger(L, -2) == expected_sum(i, i + 100000), "wrong sum");
+  check(lua_tointeger(L, -1) == 100001, "wrong count");
 }
 
-/* Takes what is there now: the values, on the stack, or the task's error. */
-static void check_result(lua_State *L, int result, int i) {
+static void check_error(lua_State *L, int i) {
+  check(i == 13, "a task failed that should not");
+  lua_getfield(L, -1, "message");
+  printf("  task 13 failed, as it was meant to: %s\n", lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
+/* Takes the result of a task, if it is there: its values, on the stack, or
+** its error. Returns 1 when it was. */
+static int take_result(lua_State *L, int result, int i) {
   int n;
   int status = wp_lua_take(L, result, &n);
-  check(status != WP_LUA_PENDING, "a task is still running");
-  if (i == 13) {
-    check(status != LUA_OK, "task 13 did not fail");
-    lua_getfield(L, -1, "message");
-    printf("  task 13 failed, as it was meant to: %s\n", lua_tostring(L, -1));
-    lua_pop(L, 2);
-    return;
+  if (status == WP_LUA_PENDING) return 0;
+  if (status == LUA_OK) check_sum(L, i);
+  else check_error(L, i);
+  lua_settop(L, -1 - (status == LUA_OK ? n : 1));
+  return 1;
+}
+
+/* The program's own loop. A frame never waits: wp_lua_poll with no seconds to
+** spend handles what has come in and returns. Its answer is the number of
+** tasks that it handled; other calls handle some, too, so whether a task is
+** over is for its result to say. */
+static int run_frames(lua_State *L, int pool, int first) {
+  int taken[N_TASKS] = {0}, n_taken = 0, frames = 0;
+  for (; n_taken < N_TASKS; frames++) {
+    simulate_frame();
+    if (wp_lua_poll(L, pool, 0) < 0) check_lua(L, LUA_ERRRUN);
+    for (int i = 0; i < N_TASKS; i++) {
+      if (taken[i]) continue;
+      taken[i] = take_result(L, first + i, i + 1);
+      n_taken += taken[i];
+    }
   }
-  check_lua(L, status);
-  check(n == 2, "wanted two results");
-  check(lua_tointeger(L, -2) == expected_sum(i, i + 100000), "wrong sum");
-  lua_pop(L, n);
+  return frames;
 }
 
 static void with_lua(void) {
@@ -127,10 +139,10 @@ static void with_lua(void) {
   check_lua(L, wp_lua_pool_open(L, 2));
   int pool = lua_gettop(L);
   int first = submit_all(L, pool);
-  int frames = run_frames(L, pool);
+  int frames = run_frames(L, pool, first);
   check(frames > 0, "no frame was drawn");
-  printf("with Lua: %d tasks, the loop was never held up\n", N_TASKS);
-  for (int i = 1; i <= N_TASKS; i++) check_result(L, first + i - 1, i);
+  printf("with Lua: %d tasks done, %d of them failed\n", N_TASKS, 1);
+  fprintf(stderr, "meanwhile %d frames were drawn\n", frames);
   /* Waits for the workers to leave. lua_close alone would end them, too, but
   ** without running their worker_exit. */
   check_lua(L, wp_lua_pool_close(L, pool));

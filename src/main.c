@@ -11,23 +11,38 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 /* ---- signals ------------------------------------------------------------ */
 
 static lua_State *main_state;
 static volatile sig_atomic_t interrupted_by; /* a signal, or 0 */
 
+/* A signal that comes just before a system call which waits would be noticed
+** after it only, perhaps never. So there are further ones, of a kind that
+** does nothing but end such a call, until the hook has been reached. */
+#define NUDGE_US 20000
+
+static void nudge(int signo) { (void)signo; }
+
+static void repeat_nudges(int us) {
+  struct itimerval timer = {{0, us}, {0, us}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 static void raise_interrupt(lua_State *L, lua_Debug *ar) {
   (void)ar;
+  repeat_nudges(0);
   lua_sethook(L, NULL, 0, 0);
   luaL_error(L, "interrupted!");
 }
 
-/* Only sets a hook: the one thing that Lua lets a handler do. The script ends
+/* Sets a hook, the one thing that Lua lets a handler do. The script ends
 ** by an error, so what it wants closed is closed and its workers go. Should
 ** it not end, a second signal finds no handler. */
 static void interrupt(int signo) {
@@ -36,6 +51,9 @@ static void interrupt(int signo) {
   interrupted_by = signo;
   lua_sethook(main_state, raise_interrupt,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+  struct sigaction action = {.sa_handler = nudge};
+  sigaction(SIGALRM, &action, NULL);
+  repeat_nudges(NUDGE_US);
   errno = saved;
 }
 
@@ -47,6 +65,12 @@ static void catch(int signo) {
   sigemptyset(&action.sa_mask);
   if (sigaction(signo, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
   sigaction(signo, &action, NULL);
+}
+
+/* A worker that is forked just now has inherited the hook; the signal was not
+** for it. */
+static void forget_interrupt(void) {
+  if (interrupted_by) lua_sethook(main_state, NULL, 0, 0);
 }
 
 /* ---- what workerpool.cli is given --------------------------------------- */
@@ -154,8 +178,10 @@ int main(int argc, char **argv) {
   if (!is_worker()) {
     catch(SIGINT);
     catch(SIGTERM);
+    pthread_atfork(NULL, NULL, forget_interrupt);
   }
   int status = run(L, argc, argv);
+  repeat_nudges(0);
   /* From here on the state is no place for a hook. */
   signal(SIGINT, SIG_DFL);
   signal(SIGTERM, SIG_DFL);

@@ -62,7 +62,9 @@ WP_API int wp_lua_submit(lua_State *L, int pool, int nargs);
 
 /* Handles what workers have sent, for at most `seconds`; with 0 it only looks
 ** and is meant to be called in every frame. Returns the number of tasks that
-** are over now and were not before, or -1 and the error. [-0, +(0|1)] */
+** it has found to be over, or -1 and the error. Every other call that touches
+** the pool handles some as well, so do not count on adding these numbers up:
+** ask the results. [-0, +(0|1)] */
 WP_API int wp_lua_poll(lua_State *L, int pool, double seconds);
 
 /* Readable when wp_lua_poll has something to do, for poll(2) and its kin; -1
