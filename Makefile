@@ -200,7 +200,7 @@ install: all install-module ## install under PREFIX, into DESTDIR
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libworkerpool.so
 	install -D -m 644 $(PKGCONF) $(DESTDIR)$(PREFIX)/lib/pkgconfig/workerpool.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/workerpool \
-	  src/workerpool.h src/base.h
+	  src/workerpool.h src/workerpool_lua.h src/base.h
 
 # The Lua module alone, for the rockspec.
 install-module: core

@@ -23,6 +23,9 @@
 #define EVENTS_A_LOOK 128 /* then the descriptors get a look even if busy */
 #define EPOLL_BATCH 64
 #define HUB_TOKEN 0
+/* A signal that comes just before the host sleeps interrupts nothing, so the
+** host gets a look at what its handler has left behind this often. */
+#define LONGEST_NAP_MS 250
 
 /* ---- all pools of this process ----------------------------------------- */
 
@@ -141,6 +144,11 @@ static void free_pool(wp_pool *p) {
   wp_free(p, sizeof(*p));
 }
 
+/* From here on a worker that has news rings the hub. */
+static void say_waiting(wp_pool *p) {
+  atomic_store(&p->region.header->host_waits, 1);
+}
+
 static int needs_program(const wp_config *c) {
   return c->start == WP_START_SPAWN || c->start == WP_START_SERVER;
 }
@@ -161,6 +169,7 @@ int wp_open(const wp_config *config, wp_pool **out) {
     free_pool(p);
     return status;
   }
+  say_waiting(p); /* who polls the descriptor first is told, too */
   enlist(p);
   *out = p;
   return WP_OK;
@@ -274,11 +283,6 @@ static int poll_descriptors(wp_pool *p, int timeout_ms) {
   return n;
 }
 
-/* From here on a worker that has news rings the hub. */
-static void say_waiting(wp_pool *p) {
-  atomic_store(&p->region.header->host_waits, 1);
-}
-
 static int found_ready(void *ud) { return collect_ready(ud); }
 
 static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
@@ -302,9 +306,12 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
     if (collect_ready(p)) continue;
     if (timeout_ms < 0 && p->running == 0) return 0;
     int wait_ms = remaining_ms(timeout_ms, deadline);
-    got = poll_descriptors(p, wait_ms);
+    int nap_ms = wait_ms < 0 || wait_ms > LONGEST_NAP_MS ? LONGEST_NAP_MS
+                                                         : wait_ms;
+    got = poll_descriptors(p, nap_ms);
     if (got < 0) return got;
     if (got == 0 && wait_ms == 0) return 0;
+    if (got == 0 && nap_ms == LONGEST_NAP_MS) return -EINTR;
   }
 }
 

@@ -178,7 +178,7 @@ enum { WP_IN_START, WP_IN_INIT, WP_IN_IDLE, WP_IN_TASK, WP_IN_EXIT };
 
 /* The next event: 1 and *event, or 0 when `timeout_ms` have passed; -1 waits
 ** as long as there are workers, 0 does not wait. -EINTR when a signal came
-** while it slept. */
+** while it slept, or may have come just before: call it again. */
 WP_API int wp_next(wp_pool *pool, int timeout_ms, wp_event *event);
 
 /* A descriptor that polls readable when wp_next has something to do, for a

@@ -287,16 +287,12 @@ end
 ---@param seconds? number
 ---@return boolean
 function Crew:pump(seconds)
-  local clock_due = self.clock:due()
-  if not clock_due then return self:dispatch(self.engine:next(seconds)) end
   local deadline = seconds and core.now() + seconds
   repeat
-    local left = deadline and math.max(deadline - core.now(), 0)
-    if self:dispatch(self.engine:next(left and math.min(left, clock_due) or clock_due)) then
-      return true
-    end
-    clock_due = self.clock:due()
-  until not clock_due or (deadline and core.now() >= deadline)
+    local left, due = deadline and math.max(deadline - core.now(), 0), self.clock:due()
+    if due and (not left or due < left) then left = due end
+    if self:dispatch(self.engine:next(left)) then return true end
+  until self.engine:alive() == 0 or (deadline and core.now() >= deadline)
   return false
 end
 

@@ -13,6 +13,7 @@ local options = require "workerpool.options"
 local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
 local progress = require "workerpool.progress"
+local remember = require "workerpool.remember"
 local worker = require "workerpool.worker"
 
 progress.system.is_tty = core.is_tty
@@ -128,42 +129,15 @@ local function refuse_daemons(level)
   end
 end
 
--- Some programs run under a table of globals of their own (test runners,
--- sandboxes). Workers are forked with that table, so functions that are made
--- later need not carry it along: it travels as a reference.
-local function remember_environment(known, f)
-  for i = 1, math.huge do
-    local name, value = debug.getupvalue(f, i)
-    if not name then return end
-    if name == "_ENV" and type(value) == "table" and value ~= _G then
-      known:remember(value, true)
-    end
-  end
-end
-
-local function remember_callers_environments(known)
-  for level = 2, math.huge do
-    local info = debug.getinfo(level, "f")
-    if not info then return end
-    remember_environment(known, info.func)
-  end
-end
-
-local function remember(known, f)
-  if type(f) ~= "function" then return end
-  known:remember(f)
-  remember_environment(known, f)
-end
-
 -- Everything that a worker needs from its start is found again in its copy
 -- of our memory, by reference.
 local function make_setup(self, f, call)
   local opts, known = self.opts, names.new()
   if opts.start_method == "fork" then
-    remember_callers_environments(known)
-    remember(known, f)
-    remember(known, call.worker_init)
-    remember(known, call.worker_exit)
+    remember.environments(known, 2)
+    remember.call(known, f)
+    remember.call(known, call.worker_init)
+    remember.call(known, call.worker_exit)
   end
   return {
     names = known,

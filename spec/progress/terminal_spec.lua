@@ -3,7 +3,8 @@
 
 local helper = require "spec.support.helper"
 
-local server = "workerpool-spec-" .. helper.pid()
+-- A server for each test: one that is ending refuses new sessions.
+local server, n_servers
 
 local function tmux(arguments)
   return helper.run("tmux -L " .. server .. " -f /dev/null " .. arguments)
@@ -13,6 +14,8 @@ end
 local function terminal(source)
   local path = helper.tmpdir() .. "/program.lua"
   helper.write(path, source)
+  n_servers = (n_servers or 0) + 1
+  server = ("workerpool-spec-%d-%d"):format(helper.pid(), n_servers)
   local line = ("LC_ALL=C.UTF-8 %s run %s; echo status $?; sleep 60")
     :format(helper.host, path)
   tmux("new-session -d -x 80 -y 20 " .. helper.quote(line))
