@@ -62,6 +62,8 @@ function Clock:due()
   local shortest = self:shortest()
   if shortest == huge then return nil end
   local now = core.now()
+  -- A call that has come since may have a shorter limit than those before.
+  self.next_look = min(self.next_look, now + shortest)
   if now >= self.next_look then
     local least = shortest
     self.crew:each_running(function(w) least = min(least, self:left(w, now)) end)

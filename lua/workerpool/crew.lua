@@ -59,6 +59,7 @@ function Crew.new(n_jobs, setup)
     expected = {},     -- workers whose end we asked for
     false_starts = 0,
     wanted = 0,        -- workers that there should be
+    hopeless = false,  -- workers cannot start: none is to be tried again
     exit_results = {}, -- in the order in which workers ended
     unfinished = {},   -- lines that workers have begun to print
     reader = core.codec(setup.names),
@@ -119,6 +120,7 @@ function Crew:kill_all()
 end
 
 function Crew:close()
+  self.closed = true
   self.engine:close()
 end
 
@@ -171,6 +173,7 @@ end
 
 on_message[MESSAGES.init_failed] = function(self, w)
   self.expected[w] = true
+  self.hopeless = true
   self:tell_all((self.engine:values(self.reader)))
 end
 
@@ -235,9 +238,12 @@ function Crew:bury_idle(w, ending)
     self.exit_error = self.exit_error or crash_of(ending, w)
     return
   end
+  if ending.phase == "idle" then return end -- somebody killed it; it can be replaced
   self.false_starts = self.false_starts + 1
-  local hopeless = ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS
-  if hopeless then self:tell_all(crash_of(ending, w)) end
+  if ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS then
+    self.hopeless = true
+    self:tell_all(crash_of(ending, w))
+  end
 end
 
 function on_event.exit(self, w, tag, first, count)
@@ -245,11 +251,12 @@ function on_event.exit(self, w, tag, first, count)
   local expected = self.expected[w]
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
+  ending.died_in_exit = ending.phase == "exit" and self.engine:inspect(w).started ~= 0
   self:finish_line(w)
   local owner = tag and self.owners[tag >> TAG_BITS]
   if owner then
     owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
-  elseif not expected or ending.timeout or (ending.phase == "exit" and ending.signal) then
+  elseif not expected or ending.timeout or ending.died_in_exit then
     self:bury_idle(w, ending)
   end
   self:replace(w, tag and 1 or 0)
@@ -272,7 +279,8 @@ end
 -- crew is leaving, only if there is work that nobody else might do. The
 -- parcel that it held still counts as pending here.
 function Crew:replace(w, held)
-  if self.closing or w >= self.wanted or self.engine:running(w) then return end
+  if self.closed or self.closing or self.hopeless then return end
+  if w >= self.wanted or self.engine:running(w) then return end
   if self.leaving then
     if self.engine:alive() > 0 or self.engine:pending() <= held then return end
     self:start(w)
@@ -292,7 +300,7 @@ function Crew:pump(seconds)
     local left, due = deadline and math.max(deadline - core.now(), 0), self.clock:due()
     if due and (not left or due < left) then left = due end
     if self:dispatch(self.engine:next(left)) then return true end
-  until self.engine:alive() == 0 or (deadline and core.now() >= deadline)
+  until self.closed or self.engine:alive() == 0 or (deadline and core.now() >= deadline)
   return false
 end
 

@@ -6,6 +6,10 @@
 -- processes, whose text reads well when nobody catches it: first what went
 -- wrong, then which task on which worker, then the worker's own traceback.
 
+-- A task may have set these to anything by the time an error is described.
+local debug, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type =
+  debug, ipairs, math, pcall, rawget, setmetatable, string, table, tostring, type
+
 local preview_room = require "workerpool.preview"
 
 local preview, type_name = preview_room.preview, preview_room.type_name

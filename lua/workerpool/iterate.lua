@@ -26,6 +26,7 @@ function Loop:advance()
     run = self.begin()
     self.run = run
   end
+  run:check_going()
   -- Whoever asks for the next chunk has been handed all of the last one.
   if self.chunk then run.active = run.active - self.chunk.count end
   local chunk = run.sink:pop(run)

@@ -76,9 +76,19 @@ function Run:tag(index)
   return self.id << core.TAG_BITS | index
 end
 
+-- The pool may have been ended by the body of the caller's loop, by the
+-- iterator, or by any function of the caller's that we have called.
+function Run:check_going()
+  if not self.over then return end
+  error(errors.new {
+    kind = "cancelled", message = self.title .. ": the pool was ended while the call was running",
+  }, 0)
+end
+
 -- Sends what the crew's writer holds.
 function Run:submit(index, count)
   local crew = self.crew
+  self:check_going()
   local target = self.pool:target_of(self)
   local ticket, message, status =
     crew.engine:submit(self.job, crew.writer, self:tag(index), count, self.flags, target)
@@ -201,6 +211,7 @@ function Run:settle_failures(engine, tag_index)
   local failures = self.failures
   self.failures = {}
   for index, err in pairs(failures) do
+    if self.over then return end
     err = errors.from(err, index)
     err.attempt = self:attempt_of(index)
     self:decide(index, err, function()
@@ -353,11 +364,15 @@ function Run:step()
     self:print_above_bar()
     self:show()
   end
+  self:check_going()
   self:feed()
+  self:check_going()
   if self.error then self:abandon(self.error) end
   if self:is_done() then return false end
   self.crew:pump(self:patience())
+  self:check_going()
   self:show()
+  self:check_going()
   if self.error then self:abandon(self.error) end
   return true
 end
@@ -365,8 +380,9 @@ end
 --- A normal end.
 function Run:finish()
   if self.over then return end
-  self.over = true
   self:close_bar()
+  self:check_going()
+  self.over = true
   self.crew:delist(self.id)
   self.crew.engine:retire(self.job)
   return self.pool:after_run(self, true)

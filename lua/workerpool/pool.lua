@@ -166,9 +166,11 @@ end
 
 function WorkerPool:crew_for(f, call, level)
   local crew = self.crew
-  if crew and not self:has_pending()
-     and (call.restart_workers or not fits(crew.setup, self.opts, call)) then
-    self:dismiss()
+  if crew and crew.hopeless then
+    self:disband()
+    crew = nil
+  elseif crew and (call.restart_workers or not fits(crew.setup, self.opts, call)) then
+    self:dismiss() -- which finishes what has been asked of them
     crew = nil
   end
   if not crew then
@@ -272,7 +274,9 @@ local function begin(self, plan, sink, level)
   local run = Run.new(self, crew, plan, sink)
   self.run = run
   if run.bar.is_on_terminal then crew.engine:relay(true) end
-  crew:ensure(crew_size(self, plan.source, plan.options))
+  if plan.source.length ~= 0 then
+    crew:ensure(crew_size(self, plan.source, plan.options))
+  end
   return run
 end
 
@@ -345,7 +349,8 @@ local function apply_async(self, title, f, args, opts, level)
   check_owner(self, level)
   check_function(f, title, level)
   local call = options.check("apply", opts, level, title)
-  local crew = self:crew_for(f, call, level)
+  -- Workers that have tasks to do keep the init and exit that they have.
+  local crew = self:crew_for(f, self:has_pending() and {} or call, level)
   if not self.queue then
     self.queue = async.Queue.new(self, crew)
     self.queue.last_id = self.last_task_id

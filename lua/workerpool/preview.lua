@@ -7,6 +7,10 @@
 -- is shared by all that is drawn, and each string, table and level of
 -- nesting has a limit of its own.
 
+-- A task may have set these to anything by the time an error is described.
+local debug, ipairs, math, next, rawget, rawlen, string, table, type, utf8 =
+  debug, ipairs, math, next, rawget, rawlen, string, table, type, utf8
+
 local byte, find, format, gsub, sub =
   string.byte, string.find, string.format, string.gsub, string.sub
 local concat, sort = table.concat, table.sort

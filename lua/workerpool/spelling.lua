@@ -50,12 +50,29 @@ local function containing(word, names)
   return best
 end
 
+-- The words of a name in alphabetical order: max_active_tasks is
+-- max_tasks_active.
+local function words_of(name)
+  local words = {}
+  for word in name:lower():gmatch("%a+") do words[#words + 1] = word end
+  table.sort(words)
+  return table.concat(words, "_")
+end
+
+local function same_words(given, names)
+  for _, name in ipairs(names) do
+    if words_of(name) == words_of(given) then return name end
+  end
+end
+
 --- The name in the list nearest to `given`, or nil when none is near.
 ---@param given string
 ---@param names string[]
 ---@return string?
 local function nearest(given, names)
   if #given > LONGEST then return nil end
+  local reordered = same_words(given, names)
+  if reordered then return reordered end
   local word = plain(given)
   local best, best_distance = nil, limit_for(word) + 1
   for _, name in ipairs(names) do

