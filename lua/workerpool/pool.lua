@@ -349,8 +349,10 @@ local function apply_async(self, title, f, args, opts, level)
   check_owner(self, level)
   check_function(f, title, level)
   local call = options.check("apply", opts, level, title)
-  -- Workers that have tasks to do keep the init and exit that they have.
-  local crew = self:crew_for(f, self:has_pending() and {} or call, level)
+  -- Workers that have tasks to do stay as they are: to replace them would mean
+  -- to wait for them.
+  local crew = self:has_pending() and not self.crew.hopeless and self.crew
+    or self:crew_for(f, call, level)
   if not self.queue then
     self.queue = async.Queue.new(self, crew)
     self.queue.last_id = self.last_task_id
