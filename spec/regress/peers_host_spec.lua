@@ -139,7 +139,7 @@ describe("a host", function()
   end)
 
   it("that is the first process of its container, and has the others on its hands", function()
-    if not os.execute("unshare --pid --fork true 2>/dev/null") then return end
+    if not os.execute("unshare --pid --fork --mount-proc --kill-child true 2>/dev/null") then return end
     local out, result = started { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child" }
     assert.are.equal(ALL_WELL, out, result.stderr)
   end)
