@@ -3,32 +3,15 @@
 -- insights have specs of their own.
 
 local helper = require "spec.support.helper"
+local refusals = require "spec.support.refusals"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 local WorkerPool = workerpool.WorkerPool
 local range = workerpool.range
-
-local function same(...) return ... end
-
-local function note(path, text)
-  local file <close> = assert(io.open(path, "a"))
-  file:write(text, "\n")
-end
-
-local function lines_of(path)
-  local text = helper.read(path) or ""
-  return select(2, text:gsub("\n", ""))
-end
-
--- The message of a constructor or call that is refused, which must blame the
--- line in this file.
-local function refusal(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.are.equal("string", type(message))
-  assert.matches("constructor_options_spec.lua:%d+: ", message)
-  return message
-end
+local same = refusals.same
+local note = refusals.note
+local lines_of = refusals.lines_of
+local refusal = refusals.refusal
 
 local function refused_by_constructor(name, ...)
   for _, wrong in ipairs { ... } do

@@ -3,55 +3,16 @@
 -- specs of their own.
 
 local helper = require "spec.support.helper"
+local refusals = require "spec.support.refusals"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 local WorkerPool = workerpool.WorkerPool
 local range = workerpool.range
-
-local function same(...) return ... end
-
-local function note(path, text)
-  local file <close> = assert(io.open(path, "a"))
-  file:write(text, "\n")
-end
-
-local function lines_of(path)
-  local text = helper.read(path) or ""
-  return select(2, text:gsub("\n", ""))
-end
-
--- The message of a constructor or call that is refused, which must blame the
--- line in this file.
-local function refusal(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.are.equal("string", type(message))
-  assert.matches("map_options_spec.lua:%d+: ", message)
-  return message
-end
-
--- All four kinds of map refuse it, and none of them starts a worker for it.
-local function refused_by_maps(name, ...)
-  local pool <close> = WorkerPool { n_jobs = 2 }
-  for _, wrong in ipairs { ... } do
-    for _, map in ipairs { "map", "map_unordered", "imap", "imap_unordered" } do
-      local message = refusal(function() pool[map](pool, same, { 1 }, { [name] = wrong }) end)
-      assert.matches(map .. ": option '" .. name .. "': wanted .*, got ", message)
-    end
-  end
-  assert.are.same({}, helper.children())
-end
-
-local function refused_by_apply(name, ...)
-  local pool <close> = WorkerPool { n_jobs = 1 }
-  for _, wrong in ipairs { ... } do
-    for _, apply in ipairs { "apply", "apply_async" } do
-      local message = refusal(function() pool[apply](pool, same, { 1 }, { [name] = wrong }) end)
-      assert.matches(apply .. ": option '" .. name .. "': wanted .*, got ", message)
-    end
-  end
-  assert.are.same({}, helper.children())
-end
+local same = refusals.same
+local note = refusals.note
+local lines_of = refusals.lines_of
+local refused_by_maps = refusals.refused_by_maps
+local refused_by_apply = refusals.refused_by_apply
 
 describe("iterable_len", function()
   helper.guard()
