@@ -8,11 +8,7 @@ local worker = require "workerpool.worker"
 
 local function read_setup(link)
   local known = names.new()
-  local codec, bytes = core.codec(known), link:setup()
-  -- Where shared memory is comes first: the setup may have handles in it.
-  local at, address = codec:decode(bytes, 1)
-  if address then assert(core.shared_join(address)) end
-  local _, setup = codec:decode(bytes, at)
+  local setup = core.codec(known):decode(link:setup())
   setup.names = known
   return setup
 end
