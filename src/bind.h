@@ -17,6 +17,7 @@ void wp_bind_engine(lua_State *L);
 void wp_bind_worker(lua_State *L);
 void wp_bind_task(lua_State *L);
 void wp_bind_system(lua_State *L);
+void wp_bind_shared(lua_State *L);
 
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);

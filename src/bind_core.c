@@ -2,6 +2,7 @@
 ** Bind, core: the table that `require "workerpool.core"` returns.
 */
 #include "bind.h"
+#include "bind_figures.h"
 #include "codec.h"
 
 #include <lauxlib.h>
@@ -31,7 +32,9 @@ int luaopen_workerpool_core(lua_State *L) {
   wp_bind_task(L);
   wp_bind_engine(L);
   wp_bind_worker(L);
+  wp_bind_figures(L);
   wp_bind_system(L);
+  wp_bind_shared(L);
   add_limits(L);
   return 1;
 }

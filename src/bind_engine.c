@@ -20,6 +20,7 @@
 **   engine:again(first, count, target) -> ticket     likewise
 */
 #include "bind.h"
+#include "bind_figures.h"
 #include "task.h"
 
 #include <errno.h>
@@ -241,6 +242,20 @@ static int engine_inspect(lua_State *L) {
   return 1;
 }
 
+/* stack: engine, level: 0, 1 or (trace) 2 */
+static int engine_measure(lua_State *L) {
+  wp_measure(check_engine(L)->pool, (int)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+static int engine_figures(lua_State *L) {
+  engine *e = check_engine(L);
+  const wp_figures *f = wp_figures_of(e->pool, check_worker(L, e, 2));
+  if (!f) return 0;
+  wp_push_figures(L, f);
+  return 1;
+}
+
 /* ---- work --------------------------------------------------------------- */
 
 static int engine_announce(lua_State *L) {
@@ -446,6 +461,7 @@ void wp_bind_engine(lua_State *L) {
       {"alive", engine_alive},
       {"pid", engine_pid},           {"fileno", engine_fileno},
       {"pending", engine_pending},   {"inspect", engine_inspect},
+      {"measure", engine_measure},   {"figures", engine_figures},
       {"announce", engine_announce}, {"retire", engine_retire},
       {"submit", engine_submit},     {"cancel", engine_cancel},
       {"abandon", engine_abandon},   {"holding", engine_holding},

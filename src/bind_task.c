@@ -5,7 +5,7 @@
 **   core.write_range(codec, start, step)
 **   core.write_tasks(codec, list, first, count, single) -> written [, error]
 **   core.run(codec, parcel, options, handler, seeder, f, prefix...)
-**     -> results (a string), tasks replied to
+**     -> results (a string), tasks replied to [, list of traced tasks]
 **   core.run_stage() -> "decode" | "call" | "encode", tasks done, arguments
 **   core.read_results(codec, results, count, base, lists, failures) -> n
 **   core.task_arguments(codec, parcel, index) -> arguments...
@@ -13,6 +13,7 @@
 **   core.output(codec) -> the output as a string
 */
 #include "bind.h"
+#include "bind_figures.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -71,6 +72,16 @@ static lua_Integer option(lua_State *L, int index, const char *name) {
   return n;
 }
 
+/* Options: figures, and a codec and a function to describe tasks with. */
+static void describe(lua_State *L, const wp_run *r) {
+  wp_parcel_bytes parcel = {r->data, r->length, r->skip};
+  int codec = lua_gettop(L) + 1;
+  lua_getfield(L, 3, "spare");
+  lua_getfield(L, 3, "picture");
+  wp_describe_longest(L, r->laps, &parcel, codec);
+  lua_settop(L, codec - 1);
+}
+
 /* stack: codec, parcel, options, handler, seeder, f, prefix… */
 static int run(lua_State *L) {
   wp_run r = {.codec = wp_codec_check(L, 1)};
@@ -84,7 +95,9 @@ static int run(lua_State *L) {
   r.stop_at_failure = (int)option(L, 3, "stop_at_failure");
   r.seed = option(L, 3, "seed");
   r.seeded = lua_getfield(L, 3, "seed") != LUA_TNIL;
-  lua_pop(L, 1);
+  lua_getfield(L, 3, "figures");
+  r.laps = wp_figures_laps(L, -1);
+  lua_pop(L, 2);
   int n_prefix = lua_gettop(L) - 6;
   wp_bytes *results = new_bytes(L);
   wp_run *running = lua_newuserdatauv(L, sizeof(*running), 0);
@@ -93,11 +106,17 @@ static int run(lua_State *L) {
   *running = r;
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &running_key);
+  if (r.laps) wp_laps_trace(r.laps, NULL, 0); /* of a run that was broken off */
+  int traced = r.laps && option(L, 3, "traced");
+  if (traced) wp_begin_log(L, r.laps, r.count);
   int status = wp_run_tasks(L, running, 6, n_prefix, 4, 5);
   if (status < 0) return luaL_error(L, "%s", wp_status_text(status));
+  if (running->laps) describe(L, running);
   lua_pushlstring(L, (const char *)results->data, results->len);
   lua_pushinteger(L, running->done);
-  return 2;
+  if (!traced) return 2;
+  wp_push_log(L, running->laps);
+  return 3;
 }
 
 /* What the run that is under way, or the last one, is at. */

@@ -10,8 +10,13 @@
 **   link:send(codec, kind, index) sends the codec's output as a message of
 **     the parcel's owner
 **   link:phase(name, begins) stamps the line
+**   link:observe(codec, picture, tell): draws a task's arguments; tells of a
+**     traced parcel (index, count, began, ended, seconds to decode, to run,
+**     to encode, waiting for room, list of tasks)
+**   link:traced() -> when this worker was launched, or nil
 */
 #include "bind.h"
+#include "bind_figures.h"
 #include "memory.h"
 #include "task.h"
 
@@ -30,7 +35,10 @@ typedef struct wp_link {
 } wp_link;
 
 /* Flags of a parcel. */
-enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4 };
+enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4, FLAG_TRACED = 8 };
+
+/* User values of a link. */
+enum { HAS_SEED = 1, HAS_CODEC, HAS_PICTURE, HAS_TELL };
 
 static wp_link *check_link(lua_State *L) {
   return luaL_checkudata(L, 1, WP_LINK_NAME);
@@ -85,12 +93,100 @@ static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
                     .seeded = (b->flags & FLAG_SEEDED) != 0,
                     .reply = reply,
                     .stamp = b->flags & FLAG_TIMED ? stamp : NULL,
+                    .laps = wp_worker_laps(l->worker),
                     .ud = l};
   if (!l->run.seeded) return;
-  lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, 1, HAS_SEED);
   l->run.seed = lua_tointeger(L, -1);
   lua_pop(L, 1);
 }
+
+/* ---- what the time goes to ---------------------------------------------- */
+
+typedef struct trace {
+  uint64_t began_ns;
+  uint64_t spent_ns[WP_PARTS]; /* until then */
+} trace;
+
+static int is_traced(const wp_link *l) {
+  return l->run.laps && (l->batch.flags & FLAG_TRACED);
+}
+
+/* Pushes the list that tasks are written to. */
+static void begin_trace(lua_State *L, wp_link *l, trace *t) {
+  wp_begin_log(L, l->run.laps, l->batch.count);
+  wp_laps_lap(l->run.laps, WP_PART_DECODE);
+  t->began_ns = wp_now_ns();
+  wp_laps_turn(l->run.laps, WP_PART_WORK, t->began_ns);
+  for (unsigned i = 0; i < WP_PARTS; i++)
+    t->spent_ns[i] = atomic_load(&l->run.laps->figures->spent_ns[i]);
+}
+
+static void push_spent(lua_State *L, const wp_link *l, const trace *t,
+                       unsigned part) {
+  uint64_t ns = atomic_load(&l->run.laps->figures->spent_ns[part]);
+  lua_pushnumber(L, (lua_Number)(ns - t->spent_ns[part]) / 1e9);
+}
+
+static void end_trace(lua_State *L, wp_link *l, const trace *t) {
+  wp_laps *laps = l->run.laps;
+  uint64_t ended_ns = wp_now_ns();
+  wp_laps_turn(laps, WP_PART_WORK, ended_ns);
+  if (lua_getiuservalue(L, 1, HAS_TELL) == LUA_TFUNCTION) {
+    lua_pushinteger(L, (lua_Integer)l->run.tag);
+    lua_pushinteger(L, l->run.done);
+    lua_pushnumber(L, (lua_Number)t->began_ns / 1e9);
+    lua_pushnumber(L, (lua_Number)ended_ns / 1e9);
+    for (unsigned i = WP_PART_DECODE; i <= WP_PART_ROOM; i++)
+      push_spent(L, l, t, i);
+    wp_push_log(L, laps);
+    lua_call(L, 9, 0);
+  }
+  wp_laps_trace(laps, NULL, 0);
+}
+
+static void describe(lua_State *L, wp_link *l) {
+  wp_parcel_bytes parcel = {l->batch.data, l->batch.length, l->batch.skip};
+  int codec = lua_gettop(L) + 1;
+  lua_getiuservalue(L, 1, HAS_CODEC);
+  lua_getiuservalue(L, 1, HAS_PICTURE);
+  if (!lua_isnil(L, -1))
+    wp_describe_longest(L, l->run.laps, &parcel, codec);
+  lua_settop(L, codec - 1);
+  /* It is work for the results' sake. */
+  wp_laps_lap(l->run.laps, WP_PART_ENCODE);
+}
+
+static int run_parcel(lua_State *L, wp_link *l, int n_prefix) {
+  trace t = {0};
+  int top = lua_gettop(L), traced = is_traced(l);
+  if (traced) begin_trace(L, l, &t);
+  int status = wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4);
+  if (status == WP_OK && l->run.laps) describe(L, l);
+  if (status == WP_OK && traced) end_trace(L, l, &t);
+  lua_settop(L, top);
+  return status;
+}
+
+/* stack: link, codec, picture, tell */
+static int link_observe(lua_State *L) {
+  check_link(L);
+  wp_codec_check(L, 2);
+  lua_settop(L, 4);
+  lua_setiuservalue(L, 1, HAS_TELL);
+  lua_setiuservalue(L, 1, HAS_PICTURE);
+  lua_setiuservalue(L, 1, HAS_CODEC);
+  return 0;
+}
+
+static int link_traced(lua_State *L) {
+  uint64_t launched_ns;
+  if (!wp_worker_traced(check_link(L)->worker, &launched_ns)) return 0;
+  lua_pushnumber(L, (lua_Number)launched_ns / 1e9);
+  return 1;
+}
+
+/* ---- running ------------------------------------------------------------ */
 
 static int is_retired(const wp_link *l) {
   return l->too_large || (l->lifespan > 0 && l->served >= l->lifespan);
@@ -116,7 +212,7 @@ static int link_run(lua_State *L) {
   int got;
   do {
     prepare(L, l, codec);
-    if (wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4) < 0) leave(L, l);
+    if (run_parcel(L, l, n_prefix) < 0) leave(L, l);
     l->served += l->run.done;
     weigh(l);
     if (is_retired(l)) {
@@ -186,7 +282,7 @@ static int link_seed(lua_State *L) {
   check_link(L);
   luaL_checkinteger(L, 2);
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, 1);
+  lua_setiuservalue(L, 1, HAS_SEED);
   return 0;
 }
 
@@ -262,6 +358,7 @@ static void push_metatable(lua_State *L) {
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
       {"note", link_note}, {"terminal", link_terminal},
+      {"observe", link_observe}, {"traced", link_traced},
       {NULL, NULL}};
   if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
   luaL_newlib(L, methods);
@@ -269,7 +366,7 @@ static void push_metatable(lua_State *L) {
 }
 
 void wp_push_link(lua_State *L, wp_worker *worker) {
-  wp_link *l = lua_newuserdatauv(L, sizeof(*l), 1);
+  wp_link *l = lua_newuserdatauv(L, sizeof(*l), HAS_TELL);
   *l = (wp_link){.worker = worker};
   push_metatable(L);
   lua_setmetatable(L, -2);
@@ -286,4 +383,6 @@ void wp_bind_worker(lua_State *L) {
   lua_setfield(L, -2, "FLAG_TIMED");
   lua_pushinteger(L, FLAG_SEEDED);
   lua_setfield(L, -2, "FLAG_SEEDED");
+  lua_pushinteger(L, FLAG_TRACED);
+  lua_setfield(L, -2, "FLAG_TRACED");
 }

@@ -7,6 +7,7 @@
 #include "engine.h"
 
 #include "bell.h"
+#include "figures.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -117,6 +118,8 @@ int wp_start(wp_pool *p, unsigned w) {
   if (status == WP_OK) status = wp_bell_pair(fds);
   if (status < 0) return status;
   reset_line(&p->region.lines[w]);
+  if (atomic_load(&p->region.header->measures))
+    wp_figures_begin(&p->region.figures[w]);
   wp_ends ends = {fds[1], -1};
   hw->pidfd = -1;
   hw->bell = fds[0];
@@ -236,6 +239,11 @@ static void result_event(wp_pool *p, const wp_record *r, wp_event *e) {
   if (e->last) p->ended_slot = r->slot;
 }
 
+static void count_tasks(wp_pool *p, unsigned w, uint32_t count) {
+  if (atomic_load_explicit(&p->region.header->measures, memory_order_relaxed))
+    atomic_fetch_add(&p->region.figures[w].tasks, count);
+}
+
 static int fill_event(wp_pool *p, unsigned w, const wp_record *r,
                       wp_event *e) {
   *e = (wp_event){.worker = w, .data = e->data, .length = e->length};
@@ -247,6 +255,7 @@ static int fill_event(wp_pool *p, unsigned w, const wp_record *r,
   }
   if (r->type != WP_RECORD_RESULT || !plausible(p, w, r)) return WP_ECORRUPT;
   result_event(p, r, e);
+  count_tasks(p, w, r->count);
   return 1;
 }
 
@@ -377,6 +386,7 @@ int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   p->completed += atomic_exchange(&p->region.lines[w].completed, 0);
   atomic_fetch_and(&p->region.header->sleepers[w / 64], ~bit);
   atomic_fetch_and(&p->region.header->spinners[w / 64], ~bit);
+  wp_figures_end(&p->region.figures[w]);
   close_descriptors(hw);
   wp_bytes_free(&hw->assembly);
   hw->state = WP_WORKER_ABSENT;
@@ -394,6 +404,14 @@ void wp_inspect(const wp_pool *p, unsigned w, wp_progress *out) {
   out->working_ns = atomic_load(&line->working_ns);
   out->waiting_ns = atomic_load(&line->waiting_ns);
   out->phase = atomic_load(&line->phase);
+}
+
+void wp_measure(wp_pool *p, int level) {
+  atomic_store(&p->region.header->measures, (uint32_t)level);
+}
+
+const wp_figures *wp_figures_of(const wp_pool *p, unsigned w) {
+  return w < p->config.n_workers ? &p->region.figures[w] : NULL;
 }
 
 uint32_t wp_noted(const wp_pool *p) {

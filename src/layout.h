@@ -2,7 +2,8 @@
 ** Layout: the structures that live in the memory which a pool's host and
 ** its workers share, and who may store into each field. One memfd holds
 **
-**   header | a line per worker | queues | slots | a ring per worker | arena
+**   header | a line per worker | figures per worker | queues | slots |
+**   a ring per worker | arena
 **
 ** Nothing here points: positions are offsets or indices, so each process
 ** may map the region where it likes. Every field that two processes touch
@@ -90,12 +91,51 @@ typedef struct wp_line {
   wp_atomic32 stop;         /* WP_STOP_… */
 } wp_line;
 
+/*
+** What a worker's time has gone to, and its longest tasks, over all the lives
+** that this worker's number has had. The worker stores `doing`, `since_ns`
+** and `spent_ns` together, with `version` odd meanwhile; when it has been
+** killed the host ends its account. See figures.h.
+*/
+enum {
+  WP_PART_NONE,   /* it does not live */
+  WP_PART_START,  /* from its launch until it is ready */
+  WP_PART_INIT,   /* in its init function */
+  WP_PART_INPUT,  /* waiting for a parcel */
+  WP_PART_DECODE, /* reading functions and arguments */
+  WP_PART_WORK,   /* in tasks */
+  WP_PART_ENCODE, /* writing results */
+  WP_PART_ROOM,   /* waiting for the host to take results */
+  WP_PART_EXIT,   /* in its exit function */
+  WP_PARTS
+};
+
+#define WP_LONGEST 5      /* longest tasks that are kept */
+#define WP_LONG_TEXT 512u /* bytes of the picture of a task's arguments */
+
+typedef struct wp_long_task {
+  wp_atomic64 ns; /* 0: none, or its text is being written */
+  wp_atomic64 text[WP_LONG_TEXT / 8]; /* ends in zeros */
+} wp_long_task;
+
+typedef struct wp_figures {
+  _Alignas(WP_CACHE_LINE) wp_atomic64 version;
+  wp_atomic64 doing;    /* WP_PART_…: what it has done since … */
+  wp_atomic64 since_ns; /* … then, which is not in spent_ns yet */
+  wp_atomic64 spent_ns[WP_PARTS];
+  wp_long_task longest[WP_LONGEST];
+  /* the host's */
+  _Alignas(WP_CACHE_LINE) wp_atomic64 tasks; /* whose results have come */
+  wp_atomic64 launched_ns;                   /* its last life began */
+} wp_figures;
+
 typedef struct wp_header {
   uint32_t version;
   uint32_t n_workers;
   uint64_t setup_offset; /* in the arena; stored before any worker starts */
   uint64_t setup_length;
   wp_atomic32 note; /* the largest number that a worker has noted */
+  wp_atomic32 measures; /* WP_MEASURE_…: whether figures are wanted */
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

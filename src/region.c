@@ -13,7 +13,7 @@
 #define SMALLEST_ARENA ((size_t)1 << 26)
 
 typedef struct plan {
-  size_t lines, queues, slots, rings, arena, file_size;
+  size_t lines, figures, queues, slots, rings, arena, file_size;
   size_t memory_size; /* rings are mapped twice, so more than file_size */
 } plan;
 
@@ -22,7 +22,8 @@ static size_t paged(size_t n) { return (n + PAGE - 1) & ~(size_t)(PAGE - 1); }
 static plan planned(unsigned n_workers, size_t arena_size) {
   plan p;
   p.lines = paged(sizeof(wp_header));
-  p.queues = p.lines + paged(n_workers * sizeof(wp_line));
+  p.figures = p.lines + paged(n_workers * sizeof(wp_line));
+  p.queues = p.figures + paged(n_workers * sizeof(wp_figures));
   p.slots = p.queues + paged((1 + (size_t)n_workers) * sizeof(wp_queue));
   p.rings = p.slots + paged(WP_LIMIT_PARCELS * sizeof(wp_slot));
   p.arena = p.rings + n_workers * WP_RING_BYTES;
@@ -38,6 +39,7 @@ static int map_parts(wp_region *r, const plan *p) {
     status = wp_shm_map_at(arena, r->arena_size, r->fd, p->arena);
   r->header = (wp_header *)(void *)r->base;
   r->lines = (wp_line *)(void *)(r->base + p->lines);
+  r->figures = (wp_figures *)(void *)(r->base + p->figures);
   r->queues = (wp_queue *)(void *)(r->base + p->queues);
   r->slots = (wp_slot *)(void *)(r->base + p->slots);
   r->rings = r->base + p->rings;

@@ -13,6 +13,7 @@ typedef struct wp_region {
   int fd;               /* -1 in workers: they map nothing later */
   wp_header *header;
   wp_line *lines;
+  wp_figures *figures;  /* of each worker; untouched unless wanted */
   wp_queue *queues;     /* 0: for any worker; 1 + w: for worker w alone */
   wp_slot *slots;
   size_t rings_offset;  /* in the file; in memory each ring stands twice */

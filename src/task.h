@@ -8,6 +8,7 @@
 #define WP_TASK_H
 
 #include "codec.h"
+#include "figures.h"
 
 #include <lua.h>
 
@@ -40,7 +41,11 @@ lua_Integer wp_tasks_list(lua_State *L, wp_codec *c, int list,
 int wp_tasks_arguments(lua_State *L, wp_codec *c, const unsigned char *data,
                        size_t length, lua_Integer index);
 
-/* How a function is run over a parcel. */
+/* Likewise of the task whose arguments stand at `at`, unless it is a range. */
+int wp_tasks_arguments_at(lua_State *L, wp_codec *c, const unsigned char *data,
+                          size_t length, lua_Integer index, size_t at);
+
+/* How a function is run over a parcel. In the order of WP_PART_DECODE, … */
 enum { WP_AT_DECODE, WP_AT_CALL, WP_AT_ENCODE };
 
 typedef struct wp_run {
@@ -55,11 +60,13 @@ typedef struct wp_run {
   int (*reply)(void *ud, const void *data, size_t length);
   void (*stamp)(void *ud, int begins); /* NULL: nobody asks for the time */
   void *ud;
+  wp_laps *laps; /* NULL: nobody asks what the time goes to */
   /* While it runs. */
   uint32_t done;    /* tasks replied to */
   int stage;        /* WP_AT_… of the task that runs */
   int n_arguments;  /* of it, once decoded */
-  size_t at;
+  size_t at;        /* a list: the next task's arguments */
+  size_t task_at;   /* and those of the one that runs */
   int status;       /* of the last reply */
 } wp_run;
 

@@ -42,6 +42,25 @@ int wp_tasks_arguments(lua_State *L, wp_codec *c, const unsigned char *data,
   return n;
 }
 
+int wp_tasks_arguments_at(lua_State *L, wp_codec *c, const unsigned char *data,
+                          size_t length, lua_Integer index, size_t at) {
+  if (length == 0 || at >= length || data[0] == WP_TASKS_RANGE)
+    return wp_tasks_arguments(L, c, data, length, index);
+  return read_list(L, c, data, length, &at);
+}
+
+/* ---- the stop-watch ------------------------------------------------------ */
+
+/* The stage that run->stage names has ended, well or with an error. */
+static void end_stage(const wp_run *run) {
+  if (run->laps) wp_laps_stage(run->laps, WP_PART_DECODE + run->stage);
+}
+
+/* One look ends this task and begins the next. */
+static void end_task(const wp_run *run) {
+  if (run->laps) wp_laps_task(run->laps, run->done, run->task_at);
+}
+
 /* ---- the loop ----------------------------------------------------------- */
 
 /*
@@ -78,10 +97,13 @@ static int call_task(lua_State *L, wp_run *run, int top) {
   for (int i = AT_CALL; i <= top; i++) lua_pushvalue(L, i);
   run->n_arguments = 0;
   run->stage = WP_AT_DECODE;
+  run->task_at = run->at;
   int n = push_arguments(L, run);
   run->n_arguments = n;
+  end_stage(run);
   run->stage = WP_AT_CALL;
   lua_call(L, top - AT_CALL + n, LUA_MULTRET);
+  end_stage(run);
   if (run->stamp) run->stamp(run->ud, 0);
   return lua_gettop(L) - top;
 }
@@ -104,6 +126,7 @@ static int run_protected(lua_State *L) {
     int n = call_task(L, run, top);
     run->status = send_result(L, run, top + 1, n);
     if (run->status < 0) return 0;
+    end_task(run);
     run->done++;
     lua_settop(L, top);
   }
@@ -115,13 +138,16 @@ static int send_failure(lua_State *L, wp_run *run) {
   wp_bytes *out = wp_codec_output(run->codec);
   const unsigned char mark = WP_RESULT_FAILURE;
   out->len = 0;
+  end_stage(run);
   if (run->stamp) run->stamp(run->ud, 0);
   if (wp_bytes_append(out, &mark, 1) < 0)
     return luaL_error(L, "not enough memory");
   wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
   lua_pop(L, 1);
+  int status = run->reply(run->ud, out->data, out->len);
+  end_task(run);
   run->done++;
-  return run->reply(run->ud, out->data, out->len);
+  return status;
 }
 
 /* Pushes start and step of a range, or two nils; skips what a list must. */
@@ -140,6 +166,7 @@ static void prepare(lua_State *L, wp_run *run) {
     }
   }
   lua_settop(L, top + 2);
+  if (run->laps) wp_laps_lap(run->laps, WP_PART_DECODE);
 }
 
 int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,

@@ -6,6 +6,7 @@
 */
 #include "bell.h"
 #include "engine.h"
+#include "figures.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -30,6 +31,7 @@ struct wp_worker {
   uint64_t began_ns;
   int is_thread;
   wp_spin spin;
+  wp_laps laps;
   wp_region attached; /* our own mapping, where we do not have the host's */
   int server;         /* a server's socket */
   int terminal;       /* standard error as it was before it was relayed */
@@ -66,6 +68,23 @@ static void redirect(wp_worker *w, int output) {
   close(output);
 }
 
+/* All time until now was for what it did so far; from now on it does that. */
+static void turn_to(wp_worker *w, unsigned part, uint64_t now_ns) {
+  if (w->laps.figures) wp_laps_turn(&w->laps, part, now_ns);
+}
+
+/* Whether the host wants figures may change between parcels. */
+static void attend(wp_worker *w) {
+  unsigned level = atomic_load_explicit(&w->region->header->measures,
+                                        memory_order_relaxed);
+  if (level == WP_MEASURE_NOT) {
+    turn_to(w, WP_PART_NONE, 0);
+    w->laps.figures = NULL;
+  } else if (!w->laps.figures) {
+    wp_laps_init(&w->laps, &w->region->figures[w->index]);
+  }
+}
+
 static void init(wp_worker *w, const wp_region *region, unsigned index,
                  wp_ends ends, int hub) {
   *w = (wp_worker){.region = region,
@@ -76,6 +95,7 @@ static void init(wp_worker *w, const wp_region *region, unsigned index,
                    .terminal = -1};
   redirect(w, ends.output);
   wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
+  attend(w);
 }
 
 /* From here on this process is worker w and nothing else. */
@@ -97,6 +117,7 @@ static int is_dismissed(const wp_worker *w) {
 static void end(wp_worker *w) {
   if (is_twin) _exit(0);
   if (!is_dismissed(w)) (void)wp_finish(w);
+  turn_to(w, WP_PART_NONE, wp_now_ns());
   if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
   else the_worker = NULL;
 }
@@ -202,6 +223,16 @@ void wp_dismiss(wp_worker *w) { atomic_store(&w->line->stop, WP_STOP_NOW); }
 
 int wp_worker_is_thread(const wp_worker *w) { return w->is_thread; }
 
+wp_laps *wp_worker_laps(wp_worker *w) {
+  return w->laps.figures ? &w->laps : NULL;
+}
+
+int wp_worker_traced(const wp_worker *w, uint64_t *launched_ns) {
+  const wp_header *header = w->region->header;
+  *launched_ns = atomic_load(&w->region->figures[w->index].launched_ns);
+  return atomic_load(&header->measures) == WP_MEASURE_TRACE;
+}
+
 unsigned wp_worker_index(const wp_worker *w) { return w->index; }
 
 /* ---- telling the host --------------------------------------------------- */
@@ -220,7 +251,7 @@ static void tell_host(wp_worker *w) {
 }
 
 /* Sleeps until the host has made room. */
-static int wait_for_room(wp_worker *w, size_t bytes) {
+static int sleep_for_room(wp_worker *w, size_t bytes) {
   while (!wp_ring_has_room(&w->writer, bytes)) {
     atomic_store(&w->line->wants_space, 1);
     tell_host(w);
@@ -229,6 +260,14 @@ static int wait_for_room(wp_worker *w, size_t bytes) {
     if (status < 0) return status;
   }
   return WP_OK;
+}
+
+static int wait_for_room(wp_worker *w, size_t bytes) {
+  if (wp_ring_has_room(&w->writer, bytes)) return WP_OK;
+  uint64_t began = wp_ticks();
+  int status = sleep_for_room(w, bytes);
+  wp_laps_skip(&w->laps, began, WP_PART_ROOM);
+  return status;
 }
 
 /* ---- results ------------------------------------------------------------ */
@@ -297,8 +336,9 @@ int wp_reply(wp_worker *w, const void *data, size_t length) {
 int wp_finish(wp_worker *w) {
   if (!w->has_parcel) return WP_OK;
   if (is_twin) _exit(0);
-  uint64_t worked = wp_now_ns() - w->began_ns;
+  uint64_t now_ns = wp_now_ns(), worked = now_ns - w->began_ns;
   w->has_parcel = 0;
+  turn_to(w, WP_PART_INPUT, now_ns);
   atomic_fetch_add(&w->line->working_ns, worked);
   int status = publish(w, WP_RECORD_LAST, worked);
   atomic_fetch_add(&w->line->completed, w->done);
@@ -368,6 +408,8 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
   w->generation = (uint32_t)(atomic_load(&s->owner) >> 32);
   w->done = 0;
   w->began_ns = wp_now_ns();
+  attend(w);
+  turn_to(w, WP_PART_WORK, w->began_ns);
   *batch = (wp_task_batch){.tag = s->tag, .data = arena + s->offset,
                            .length = s->length,
                            .job_data = arena + s->job_offset,
@@ -380,6 +422,8 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
 int wp_receive(wp_worker *w, wp_task_batch *batch) {
   uint32_t slot;
   int status = wp_finish(w);
+  if (atomic_load(&w->line->phase) == WP_PHASE_START)
+    turn_to(w, WP_PART_INPUT, wp_now_ns());
   while (status == WP_OK) {
     if (is_twin) _exit(0);
     if (is_dismissed(w)) return WP_ECLOSED;
@@ -393,7 +437,15 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
   return status;
 }
 
+/* The functions that are measured as a whole: init and exit. */
+static void turn_to_phase(wp_worker *w, unsigned phase, int begins) {
+  unsigned part = phase == WP_PHASE_INIT ? WP_PART_INIT : WP_PART_EXIT;
+  if (phase == WP_PHASE_INIT || phase == WP_PHASE_EXIT)
+    turn_to(w, begins ? part : WP_PART_INPUT, wp_now_ns());
+}
+
 void wp_stamp(wp_worker *w, unsigned phase, int begins) {
+  turn_to_phase(w, phase, begins);
   atomic_store_explicit(&w->line->phase, phase, memory_order_relaxed);
   atomic_store_explicit(&w->line->started_ns, begins ? wp_now_ns() : 0,
                         memory_order_release);

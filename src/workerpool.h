@@ -216,6 +216,15 @@ WP_API void wp_inspect(const wp_pool *pool, unsigned worker,
 ** results have not been taken. */
 WP_API uint64_t wp_completed(const wp_pool *pool);
 
+/* Whether workers keep account of what their time goes to; TRACE: and list
+** the tasks of parcels, for who asks. Workers notice at their next parcel. */
+enum { WP_MEASURE_NOT, WP_MEASURE_FIGURES, WP_MEASURE_TRACE };
+WP_API void wp_measure(wp_pool *pool, int level);
+
+/* The account of a worker, or NULL; figures.h reads it. */
+typedef struct wp_figures wp_figures;
+WP_API const wp_figures *wp_figures_of(const wp_pool *pool, unsigned worker);
+
 /* The largest number that any worker has left with wp_note. */
 WP_API uint32_t wp_noted(const wp_pool *pool);
 
@@ -263,6 +272,14 @@ WP_API void wp_dismiss(wp_worker *worker);
 /* With relayed output: a descriptor of what standard error was before, for
 ** what must not be relayed; or -1. */
 WP_API int wp_worker_terminal(const wp_worker *worker);
+
+/* The stop-watch of a worker that keeps account of its time, or NULL; see
+** figures.h. */
+typedef struct wp_laps wp_laps;
+WP_API wp_laps *wp_worker_laps(wp_worker *worker);
+
+/* 1 when the host traces. *launched_ns: when this worker was launched. */
+WP_API int wp_worker_traced(const wp_worker *worker, uint64_t *launched_ns);
 
 /* 1 when the worker is a thread of the host: it must not end the process. */
 WP_API int wp_worker_is_thread(const wp_worker *worker);

@@ -51,6 +51,8 @@ end
 ---@param setup workerpool.Setup
 function Crew.new(n_jobs, setup)
   local self = setmetatable({
+    -- Made first: workers are to have what is made after their start, too.
+    heap = core.shared_lease(),
     engine = open_engine(n_jobs, setup),
     setup = setup,
     size = n_jobs,
@@ -122,6 +124,7 @@ end
 function Crew:close()
   self.closed = true
   self.engine:close()
+  self.heap:close()
 end
 
 -- ---- owners ------------------------------------------------------------------
@@ -184,6 +187,11 @@ end
 
 on_message[MESSAGES.retired] = function(self, w)
   self.expected[w] = true
+end
+
+on_message[MESSAGES.trace] = function(self, w, tag)
+  local values = table.pack(self.engine:values(self.reader))
+  if self.trace then self.trace:worker_did(w, tag & TAG_INDEX, values) end
 end
 
 on_message[MESSAGES.exited] = function(self)

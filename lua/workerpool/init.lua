@@ -6,6 +6,7 @@ local cpus = require "workerpool.cpus"
 local errors = require "workerpool.errors"
 local names = require "workerpool.names"
 local pool = require "workerpool.pool"
+local shared = require "workerpool.shared"
 local worker = require "workerpool.worker"
 
 local workerpool = {
@@ -19,6 +20,14 @@ local workerpool = {
   chunk_tasks = chunk.chunk_tasks,
   is_error = errors.is_error,
   register_class = names.register_class,
+  Array = shared.Array,
+  Value = shared.Value,
+  Lock = shared.Lock,
+  Event = shared.Event,
+  Semaphore = shared.Semaphore,
+  Barrier = shared.Barrier,
+  Queue = shared.Queue,
+  Dict = shared.Dict,
 }
 
 --- Is this a worker process?

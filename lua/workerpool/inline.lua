@@ -16,7 +16,16 @@ Link.__index = Link
 
 function Link:index() return 0 end
 function Link:seed(seed) self._seed = seed end
-function Link:phase() end
+function Link:traced() return self.engine:traced() end
+
+-- Init and exit are measured as a whole.
+function Link:phase(name, begins)
+  self.engine:turn(begins and name or "input")
+end
+
+function Link:observe(codec, picture, tell)
+  self.spare, self.picture, self.tell = codec, picture, tell
+end
 function Link:lifespan() end
 function Link:max_memory() end
 function Link:retired() return false end
@@ -53,11 +62,18 @@ function Link:run(codec, handler, seeder, f, ...)
   local parcel = self.parcel
   local seeded = parcel.flags & core.FLAG_SEEDED ~= 0
   local began = core.now()
-  local data, count = with_own_stream(seeded, core.run, codec, parcel.data, {
+  self.engine:turn("work")
+  local data, count, log = with_own_stream(seeded, core.run, codec, parcel.data, {
     count = parcel.count, skip = parcel.skip, tag = parcel.tag & core.TAG_INDEX,
     stop_at_failure = parcel.flags & core.FLAG_STOP ~= 0,
     seed = seeded and self._seed or nil,
+    figures = self.engine.account, spare = self.spare, picture = self.picture,
+    traced = parcel.flags & core.FLAG_TRACED ~= 0,
   }, handler, seeder, f, ...)
+  self.engine:turn("input", count)
+  if log then
+    self.tell(parcel.tag & core.TAG_INDEX, count, began, core.now(), 0, 0, 0, 0, log)
+  end
   self.engine.n_completed = self.engine.n_completed + count
   self.engine:push {
     "result", tag = parcel.tag, data = data, count = count, parcel = parcel,
@@ -79,15 +95,44 @@ function Engine:push(event)
   self.events[#self.events + 1] = event
 end
 
+-- ---- figures ----------------------------------------------------------------
+
+-- As engine:measure of the other: 0, 1 or, for a trace, 2.
+function Engine:measure(level)
+  self.level = level
+  if level > 0 then self.account = self.account or core.figures() end
+end
+
+function Engine:figures()
+  return self.account and self.account:read()
+end
+
+function Engine:traced()
+  return self.level == 2 and self.launched or nil
+end
+
+-- What the worker does from now on; `count` tasks are over.
+function Engine:turn(part, count)
+  if not self.account then return end
+  self.account:turn(part)
+  if count then self.account:count(count) end
+end
+
+-- ---- life -------------------------------------------------------------------
+
 function Engine:start()
+  self:turn("start")
+  self.launched = core.now()
   self.link = setmetatable({ engine = self }, Link)
   self.worker = worker.new(self.link, self.setup)
   self.state = "running"
+  self:turn("input")
   if not self.worker:init() then self:leave() end
   return true
 end
 
 function Engine:leave()
+  self:turn("none")
   self.state = "leaving"
   self:push { "exit" }
 end

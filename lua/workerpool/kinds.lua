@@ -100,6 +100,16 @@ function kinds.string()
   }
 end
 
+function kinds.path()
+  return {
+    type = "string",
+    wanted = "the name of a file",
+    check = function(v)
+      return type(v) == "string" and v ~= "" and not v:find("\0", 1, true), v
+    end,
+  }
+end
+
 -- Any value but nil, which cannot be told from an option not given.
 function kinds.any()
   return {

@@ -202,7 +202,7 @@ function Run:result(engine, tag_index, first, count, last, elapsed)
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
-  self:adapt(max(count, 1), elapsed)
+  self:adapt(max(first + count, 1), elapsed)
 end
 
 -- The failures that the sink has met in the event at hand. Arguments are read

@@ -59,6 +59,8 @@ local LIST = {
     "keep workers between calls" },
   { "order_tasks", "constructor", boolean, false,
     "give chunk k to worker k mod n_jobs" },
+  { "enable_insights", "constructor", boolean, false,
+    "measure what workers spend their time on" },
   { "seed", "constructor", integer(), nil,
     "gives every task a random stream that depends only on this and the task's number" },
   { "memory_limit", "constructor", integer(MIB), nil,
@@ -104,6 +106,8 @@ local LIST = {
   { "restart_workers", "map", boolean, nil,
     "true starts fresh workers, false uses live ones",
     default_text = "as keep_alive says" },
+  { "trace", "map", kinds.path(), nil,
+    "file that the run is written to as Chrome trace events" },
 
   { "callback", "apply", callable, nil,
     "called with the results when the task succeeds" },

@@ -7,6 +7,7 @@ local async = require "workerpool.async"
 local core = require "workerpool.core"
 local cpus = require "workerpool.cpus"
 local errors = require "workerpool.errors"
+local insights = require "workerpool.insights"
 local iterate = require "workerpool.iterate"
 local names = require "workerpool.names"
 local options = require "workerpool.options"
@@ -14,6 +15,7 @@ local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
 local progress = require "workerpool.progress"
 local remember = require "workerpool.remember"
+local trace = require "workerpool.trace"
 local worker = require "workerpool.worker"
 
 progress.system.is_tty = core.is_tty
@@ -179,7 +181,9 @@ function WorkerPool:crew_for(f, call, level)
     crew = Crew.new(self.n_jobs, make_setup(self, f, call))
     crew.exit_results = self.exit_results
     self.crew = crew
+    self.insights = self.opts.enable_insights and insights.watch(crew) or nil
   end
+  if self.insights then self.insights:resume() end
   return crew
 end
 
@@ -221,6 +225,7 @@ end
 -- Called by a run at its end, once.
 function WorkerPool:after_run(run, normal)
   if self.run == run then self.run = nil end
+  if self.insights and not self.queue then self.insights:pause() end
   if self.opts.keep_alive then return nil end
   if normal then return self:dismiss() end
   if not self:has_pending() then self:disband() end
@@ -270,9 +275,11 @@ end
 local function begin(self, plan, sink, level)
   check_owner(self, level)
   refuse_overlap(self, plan.title, level)
+  trace.check(plan.options.trace, plan.title, level)
   local crew = self:crew_for(plan.f, plan.options, level)
   local run = Run.new(self, crew, plan, sink)
   self.run = run
+  trace.attach(run, self.opts.enable_insights)
   if run.bar.is_on_terminal then crew.engine:relay(true) end
   if plan.source.length ~= 0 then
     crew:ensure(crew_size(self, plan.source, plan.options))
@@ -476,6 +483,8 @@ local function with(opts, fn)
   local results = table.pack(fn(pool))
   return unpack(results, 1, results.n)
 end
+
+insights.extend(WorkerPool)
 
 names.register_class("workerpool.TaskError", errors.TaskError)
 

@@ -8,7 +8,11 @@ local worker = require "workerpool.worker"
 
 local function read_setup(link)
   local known = names.new()
-  local setup = core.codec(known):decode(link:setup())
+  local codec, bytes = core.codec(known), link:setup()
+  -- Where shared memory is comes first: the setup may have handles in it.
+  local at, address = codec:decode(bytes, 1)
+  if address then assert(core.shared_join(address)) end
+  local _, setup = codec:decode(bytes, at)
   setup.names = known
   return setup
 end

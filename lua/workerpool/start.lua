@@ -48,7 +48,7 @@ local function encoded(setup)
   for _, name in ipairs(TRAVELS) do copy[name] = setup[name] end
   local codec = core.codec(names.new())
   local ok, bytes = pcall(codec.encode_as, codec, "worker", copy)
-  if ok then return bytes end
+  if ok then return codec:encode(core.shared_address()) .. bytes end
   error(("start_method '%s' sends workers what they are given: %s")
     :format(setup.start_method, bytes), 0)
 end

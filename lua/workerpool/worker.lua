@@ -18,7 +18,9 @@ local Worker = { __name = "workerpool.Worker" }
 Worker.__index = Worker
 
 -- What a worker sends beside results. The host's side is crew.lua.
-local MESSAGES = { emit = 1, init_failed = 2, exit_failed = 3, exited = 4, retired = 5 }
+local MESSAGES = {
+  emit = 1, init_failed = 2, exit_failed = 3, exited = 4, retired = 5, trace = 6,
+}
 
 -- The worker that this process is, for workerpool.is_worker, and the one
 -- whose task runs now, for workerpool.emit. They differ with n_jobs = 0,
@@ -53,6 +55,10 @@ local function leading_arguments(setup, index)
   return prefix
 end
 
+local function picture(...)
+  return errors.preview(pack(...))
+end
+
 ---@param link table the worker's end of its pool
 ---@param setup workerpool.Setup
 function Worker.new(link, setup)
@@ -67,6 +73,7 @@ function Worker.new(link, setup)
   }, Worker)
   self.prefix = leading_arguments(setup, self.index)
   self.handler = function(err) return self:describe(err) end
+  link:observe(self.spare, picture, function(...) self:tell(...) end)
   if setup.seed then link:seed(setup.seed) end
   if setup.worker_max_memory then link:max_memory(setup.worker_max_memory) end
   return self
@@ -118,8 +125,10 @@ function Worker:call_phase(phase, f)
     }
   end
   self.link:phase(phase, true)
+  local began = core.now()
   local results = pack(xpcall(f, on_error, unpack(self.prefix, 1, self.prefix.n)))
   self.link:phase(phase, false)
+  if self.link:traced() then self:tell(nil, phase, began, core.now()) end
   return results[1], results
 end
 
@@ -178,7 +187,15 @@ function Worker:emit(...)
   self.link:send(self.spare, MESSAGES.emit, task_index)
 end
 
+-- For a trace: what happened from when to when. See trace.lua.
+function Worker:tell(task_index, ...)
+  core.write(self.spare, "trace", ...)
+  self.link:send(self.spare, MESSAGES.trace, task_index)
+end
+
 function Worker:life()
+  local launched = self.link:traced()
+  if launched then self:tell(nil, "start-up", launched, core.now()) end
   if not self:init() then return end
   local id = self.link:receive()
   while id do

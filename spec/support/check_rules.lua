@@ -10,7 +10,7 @@ engine.c, engine.h, engine_parcel.c and so on. The first room that fits counts.
 
 ---- the tables ---------------------------------------------------------------
 
-local MECHANICS = "base layout region arena queue ring process bell"
+local MECHANICS = "base layout region arena queue ring figures process bell"
 
 -- room, what it may include of ours, and "lua" where it may see Lua.
 local ROOMS = {
@@ -26,6 +26,7 @@ local ROOMS = {
   { "region", "base shm layout bell" },
   { "arena", "base shm layout" },
   { "ring", "base shm layout region" },
+  { "figures", "base layout" },
   { "shared*", "base shm layout process" },
   { "workerpool", "base" },
   { "engine*", MECHANICS .. " workerpool" },
@@ -33,10 +34,10 @@ local ROOMS = {
   { "server", MECHANICS .. " workerpool engine*" },
   { "worker", MECHANICS .. " workerpool engine*" },
   { "codec*", "base codec*", "lua" },
-  { "task*", "base codec* task* workerpool", "lua" },
+  { "task*", "base figures codec* task* workerpool", "lua" },
   { "bind_system", "bind* process memory base workerpool", "lua" },
   { "bind_shared*", "bind* shared* shm base codec* workerpool", "lua" },
-  { "bind*", "base memory codec* task* bind* workerpool", "lua" },
+  { "bind*", "base memory figures codec* task* bind* workerpool", "lua" },
   { "workerpool_lua", "base workerpool", "lua" },
   { "host*", "base bind* embedded* workerpool workerpool_lua host*", "lua" },
   { "main", "base bind* embedded* workerpool workerpool_lua host*", "lua" },

@@ -26,7 +26,7 @@ describe("defaults", function()
   it("are filled in, with or without a table of options", function()
     local expected = {
       daemon = true, pass_worker_id = false, use_worker_state = false, keep_alive = false,
-      order_tasks = false, start_method = "fork",
+      order_tasks = false, enable_insights = false, start_method = "fork",
     }
     assert.same(expected, options.check("constructor"))
     assert.same(expected, options.check("constructor", {}))
@@ -175,6 +175,7 @@ describe("the options of the map family", function()
     refused("map", "worker_init", "f", {})
     refused("map", "retries", -1, 0.5)
     refused("map", "restart_workers", 1)
+    refused("map", "trace", "", true)
     refused("map", "on_message", 1)
   end)
 

@@ -1,0 +1,316 @@
+/*
+** Bind, shared: see bind_shared.h. Here are also the functions about the heap
+** as a whole:
+**
+**   core.shared_lease() -> lease   keeps the heap, for a pool
+**   lease:close()
+**   core.shared_address() -> text  for core.shared_join in another program
+**   core.shared_join(text) -> true | nil, message
+**   core.shared_figures() -> table
+*/
+#include "bind_shared.h"
+
+#include "bind.h"
+#include "bind_shared_value.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- a userdata with a handle ------------------------------------------- */
+
+wp_shared_ud *wp_shared_test(lua_State *L, int at) {
+  wp_shared_ud *ud = lua_touserdata(L, at);
+  if (lua_type(L, at) != LUA_TUSERDATA || lua_rawlen(L, at) < sizeof(*ud) ||
+      ud->magic != WP_SHARED_MAGIC)
+    return NULL;
+  return ud;
+}
+
+void *wp_shared_check(lua_State *L, int at, const wp_shared_kind *kind) {
+  wp_shared_ud *ud = wp_shared_test(L, at);
+  if (!ud || ud->type != kind->type || lua_rawlen(L, at) != kind->size) {
+    luaL_typeerror(L, at, kind->name);
+    return NULL;
+  }
+  if (!ud->handle.object)
+    luaL_error(L, "%s: the shared object is gone (nobody held it while it "
+                  "was under way)", kind->name);
+  return ud;
+}
+
+void *wp_shared_push(lua_State *L, const wp_shared_kind *kind) {
+  wp_shared_ud *ud = lua_newuserdatauv(L, kind->size, 0);
+  memset(ud, 0, kind->size);
+  ud->magic = WP_SHARED_MAGIC;
+  ud->type = kind->type;
+  luaL_setmetatable(L, kind->name);
+  return ud;
+}
+
+/* Lua does not see how much the garbage holds that it might collect. */
+#define COLLECT_BYTES ((size_t)1 << 28)
+static _Atomic size_t made_bytes;
+
+static void collect_when_due(lua_State *L, size_t size) {
+  if (atomic_fetch_add(&made_bytes, size) + size < COLLECT_BYTES) return;
+  atomic_store(&made_bytes, 0);
+  lua_gc(L, LUA_GCCOLLECT);
+}
+
+void wp_shared_make(lua_State *L, wp_shared_ud *ud, size_t size) {
+  collect_when_due(L, size);
+  int status = wp_shared_new(ud->type, size, &ud->handle);
+  if (status == WP_EFULL) {
+    lua_gc(L, LUA_GCCOLLECT);
+    status = wp_shared_new(ud->type, size, &ud->handle);
+  }
+  if (status == WP_EFULL)
+    luaL_error(L, "no room for %I bytes of shared memory", (lua_Integer)size);
+  if (status < 0)
+    luaL_error(L, "cannot make shared memory: %s", wp_status_text(status));
+}
+
+static int collect(lua_State *L) {
+  wp_shared_ud *ud = wp_shared_test(L, 1);
+  if (ud) wp_shared_drop(&ud->handle);
+  return 0;
+}
+
+/* ---- travelling --------------------------------------------------------- */
+
+static _Thread_local wp_bytes *collected;
+
+wp_bytes *wp_shared_collect(wp_bytes *list) {
+  wp_bytes *before = collected;
+  collected = list;
+  return before;
+}
+
+static void push_ticket(lua_State *L, const wp_ticket *t) {
+  lua_pushinteger(L, (lua_Integer)t->unit);
+  lua_pushinteger(L, (lua_Integer)t->generation);
+  lua_pushinteger(L, (lua_Integer)((uint64_t)t->slot << 32 | t->entry));
+  lua_pushinteger(L, (lua_Integer)t->mark);
+}
+
+enum { TICKET_NUMBERS = 4 };
+
+static wp_ticket read_ticket(lua_State *L) {
+  uint64_t place = (uint64_t)luaL_checkinteger(L, 3);
+  return (wp_ticket){.unit = (uint64_t)luaL_checkinteger(L, 1),
+                     .generation = (uint64_t)luaL_checkinteger(L, 2),
+                     .slot = (uint32_t)(place >> 32),
+                     .entry = (uint32_t)place,
+                     .mark = (uint32_t)luaL_checkinteger(L, 4)};
+}
+
+/* What was gone when it came travels on as that. */
+static int pack(lua_State *L) {
+  const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
+  wp_ticket t = {0};
+  wp_shared_ud *ud = wp_shared_test(L, 1);
+  if (!ud || ud->type != kind->type)
+    return luaL_typeerror(L, 1, kind->name);
+  if (ud->handle.object) {
+    int room = collected ? wp_bytes_reserve(collected, sizeof(t)) : WP_OK;
+    int status = room < 0 ? room
+                          : wp_shared_send(&ud->handle, collected != NULL, &t);
+    if (status < 0)
+      return luaL_error(L, "too many handles under way (%s)", kind->name);
+    if (collected) (void)wp_bytes_append(collected, &t, sizeof(t));
+  }
+  push_ticket(L, &t);
+  return TICKET_NUMBERS + (kind->depart ? kind->depart(L, ud) : 0);
+}
+
+static int unpack(lua_State *L) {
+  const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
+  wp_ticket t = read_ticket(L);
+  wp_shared_ud *ud = wp_shared_push(L, kind);
+  int status = wp_shared_receive(&t, kind->type, &ud->handle);
+  /* One that is gone is no error here: it may be among the arguments of a
+  ** task that ran long ago. Whoever uses it is told. */
+  if (status < 0 && status != WP_ECLOSED)
+    return luaL_error(L, "cannot receive a %s: %s", kind->name,
+                      wp_status_text(status));
+  if (status == WP_OK && kind->arrive)
+    kind->arrive(L, ud, TICKET_NUMBERS + 1);
+  return 1;
+}
+
+/* ---- classes ------------------------------------------------------------ */
+
+/* stack: …, metatable, methods -> … */
+static void add_methods(lua_State *L, const luaL_Reg *methods) {
+  for (const luaL_Reg *m = methods; m->name; m++) {
+    lua_pushcfunction(L, m->func);
+    lua_setfield(L, strncmp(m->name, "__", 2) == 0 ? -3 : -2, m->name);
+  }
+}
+
+void wp_shared_add_methods(lua_State *L, const luaL_Reg *methods) {
+  lua_getfield(L, -1, "__index");
+  add_methods(L, methods);
+  lua_pop(L, 1);
+}
+
+/* stack: …, metatable -> …, metatable */
+static void add_protocol(lua_State *L, const wp_shared_kind *kind) {
+  /* The kinds are static and never written. */
+  void *p = (void *)(uintptr_t)kind;
+  lua_pushlightuserdata(L, p);
+  lua_pushcclosure(L, pack, 1);
+  lua_setfield(L, -2, "__workerpool_pack");
+  lua_pushlightuserdata(L, p);
+  lua_pushcclosure(L, unpack, 1);
+  lua_setfield(L, -2, "__workerpool_unpack");
+  lua_pushcfunction(L, collect);
+  lua_setfield(L, -2, "__gc");
+}
+
+void wp_shared_class(lua_State *L, const wp_shared_kind *kind,
+                     const luaL_Reg *methods) {
+  luaL_newmetatable(L, kind->name);
+  add_protocol(L, kind);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__index");
+  add_methods(L, methods);
+  lua_pop(L, 1);
+}
+
+/* ---- waiting ------------------------------------------------------------ */
+
+uint64_t wp_shared_deadline(lua_State *L, int at) {
+  if (lua_isnoneornil(L, at)) return WP_NEVER;
+  lua_Number seconds = luaL_checknumber(L, at);
+  luaL_argcheck(L, !isnan(seconds), at, "seconds expected, got nan");
+  if (seconds <= 0) return 0;
+  return seconds < 1e9 ? wp_now_ns() + (uint64_t)(seconds * 1e9) : WP_NEVER;
+}
+
+static int nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* A call, so that a hook set by a signal handler or by another thread runs:
+** that is how Ctrl-C reaches a program in Lua. */
+int wp_shared_interrupted(lua_State *L) {
+  luaL_checkstack(L, 4, NULL);
+  lua_pushcfunction(L, nothing);
+  return lua_pcall(L, 0, 0, 0) != LUA_OK;
+}
+
+void wp_shared_breathe(lua_State *L) {
+  if (wp_shared_interrupted(L)) lua_error(L);
+}
+
+int wp_shared_lock(lua_State *L, wp_lock *lock, uint64_t deadline,
+                   const char *what) {
+  for (;;) {
+    int status = wp_lock_take(lock, wp_slice_end(deadline));
+    if (status >= 0) {
+      wp_shared_pin(1);
+      return status;
+    }
+    if (status == -EDEADLK)
+      luaL_error(L, "%s: this process holds the lock already", what);
+    if (status != -ETIMEDOUT)
+      luaL_error(L, "%s: %s", what, wp_status_text(status));
+    if (wp_now_ns() >= deadline) return status;
+    wp_shared_breathe(L);
+  }
+}
+
+void wp_shared_unlock(lua_State *L, wp_lock *lock, const char *what) {
+  if (wp_lock_leave(lock) < 0)
+    luaL_error(L, "%s: unlock without the lock", what);
+  wp_shared_pin(-1);
+}
+
+/* ---- the heap ----------------------------------------------------------- */
+
+#define LEASE_NAME "workerpool.shared_lease"
+
+typedef struct lease {
+  int is_open;
+  unsigned process;
+} lease;
+
+/* Where there is no room for a heap, pools work without: whoever makes an
+** object is told. */
+static int new_lease(lua_State *L) {
+  lease *l = lua_newuserdatauv(L, sizeof(*l), 0);
+  *l = (lease){0};
+  luaL_setmetatable(L, LEASE_NAME);
+  l->is_open = wp_shared_lease(&l->process) == WP_OK;
+  return 1;
+}
+
+static int close_lease(lua_State *L) {
+  lease *l = luaL_checkudata(L, 1, LEASE_NAME);
+  if (l->is_open) wp_shared_unlease(l->process);
+  l->is_open = 0;
+  return 0;
+}
+
+static int address(lua_State *L) {
+  char text[128];
+  int status = wp_shared_address(text, sizeof(text));
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static int join(lua_State *L) {
+  int status = wp_shared_join(luaL_checkstring(L, 1));
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static void set_figure(lua_State *L, const char *name, uint64_t n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+static int figures(lua_State *L) {
+  wp_shared_figures f;
+  wp_shared_count(&f);
+  lua_newtable(L);
+  set_figure(L, "objects", f.objects);
+  set_figure(L, "bytes", f.bytes);
+  set_figure(L, "handles", f.handles);
+  set_figure(L, "repairs", f.repairs);
+  set_figure(L, "address_space", f.address_space);
+  return 1;
+}
+
+static void add_lease(lua_State *L) {
+  luaL_newmetatable(L, LEASE_NAME);
+  lua_pushcfunction(L, close_lease);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  lua_pushcfunction(L, close_lease);
+  lua_setfield(L, -2, "close");
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+void wp_bind_shared(lua_State *L) {
+  static const luaL_Reg functions[] = {{"shared_lease", new_lease},
+                                       {"shared_address", address},
+                                       {"shared_join", join},
+                                       {"shared_figures", figures},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  add_lease(L);
+  wp_bind_shared_guard(L);
+  wp_bind_shared_value(L);
+  wp_bind_shared_array(L);
+  wp_bind_shared_sync(L);
+  wp_bind_shared_queue(L);
+  wp_bind_shared_dict(L);
+}

@@ -1,0 +1,82 @@
+/*
+** Shared, locks: see shared_lock.h.
+*/
+#include "shared_lock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+void wp_lock_init(wp_lock *lock) {
+  pthread_mutexattr_t a;
+  pthread_mutexattr_init(&a);
+  pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
+  pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(&lock->mutex, &a);
+  pthread_mutexattr_destroy(&a);
+}
+
+static struct timespec timespec_of(uint64_t ns) {
+  return (struct timespec){(time_t)(ns / 1000000000u),
+                           (long)(ns % 1000000000u)};
+}
+
+static int taken(wp_lock *lock, int error) {
+  if (error != EOWNERDEAD) return -error;
+  pthread_mutex_consistent(&lock->mutex);
+  return WP_LOCK_OWNER_DIED;
+}
+
+/* Sleeping and being woken costs more than most owners need: look out for a
+** moment first. */
+#define TRIES 40
+static int try_for_a_moment(wp_lock *lock) {
+  int error = pthread_mutex_trylock(&lock->mutex);
+  for (int i = 0; i < TRIES && error == EBUSY; i++) {
+#if defined(__x86_64__) || defined(__i386__)
+    for (int k = 0; k < 8; k++) __builtin_ia32_pause();
+#endif
+    error = pthread_mutex_trylock(&lock->mutex);
+  }
+  return error;
+}
+
+int wp_lock_take(wp_lock *lock, uint64_t deadline_ns) {
+  int error = try_for_a_moment(lock);
+  if (error != EBUSY) return taken(lock, error);
+  if (deadline_ns == WP_NEVER) {
+    error = pthread_mutex_lock(&lock->mutex);
+  } else {
+    struct timespec until = timespec_of(deadline_ns);
+    error = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
+  }
+  return taken(lock, error);
+}
+
+int wp_lock_leave(wp_lock *lock) {
+  return -pthread_mutex_unlock(&lock->mutex);
+}
+
+static long futex(wp_atomic32 *word, int op, uint32_t value,
+                  const struct timespec *until) {
+  return syscall(SYS_futex, word, op, value, until, NULL,
+                 FUTEX_BITSET_MATCH_ANY);
+}
+
+void wp_word_wait(wp_atomic32 *word, uint32_t value, uint64_t deadline_ns) {
+  struct timespec until = timespec_of(deadline_ns);
+  (void)futex(word, FUTEX_WAIT_BITSET, value, &until);
+}
+
+int wp_word_wake(wp_atomic32 *word, int n) {
+  return (int)futex(word, FUTEX_WAKE, (uint32_t)n, NULL);
+}
+
+uint64_t wp_slice_end(uint64_t deadline_ns) {
+  uint64_t end = wp_now_ns() + WP_SLICE_NS;
+  return end < deadline_ns ? end : deadline_ns;
+}
