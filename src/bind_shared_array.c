@@ -112,9 +112,9 @@ static void *element(lua_State *L, array *a, int at, size_t *index) {
   lua_Integer i;
   if (lua_isinteger(L, at)) {
     i = lua_tointeger(L, at);
-  } else if (lua_type(L, at) != LUA_TNUMBER || !lua_tonumberx(L, at, NULL) ||
-             lua_tonumber(L, at) !=
-                 (lua_Number)(i = (lua_Integer)lua_tonumber(L, at))) {
+  } else if (lua_type(L, at) != LUA_TNUMBER ||
+             !lua_numbertointeger(lua_tonumber(L, at), &i) ||
+             lua_tonumber(L, at) != (lua_Number)i) {
     fail_bounds(L, a, at);
     return NULL;
   }

@@ -56,7 +56,9 @@ static void destroy_lock(wp_heap *h, void *at, size_t size) {
 
 /* ---- Event -------------------------------------------------------------- */
 
-static wp_shared_event *check_event(lua_State *L) { return object(L, &event_kind); }
+static wp_shared_event *check_event(lua_State *L) {
+  return object(L, &event_kind);
+}
 
 static int new_event(lua_State *L) {
   (void)made(L, &event_kind, sizeof(wp_shared_event));
