@@ -78,10 +78,11 @@ int wp_view_change(lua_State *L, wp_view *a, void *at, size_t index, int how,
   int why = wp_element_change(a->type, at, how, n, &now);
   if (why != WP_NUMBER_OK && how == WP_ADD && why == WP_NUMBER_RANGE) {
     const char *name = wp_view_title(L, a);
+    const char *added = luaL_tolstring(L, by, NULL);
     wp_view_push_number(L, now);
     return luaL_error(L, "%s: value %s at index %I plus %s does not fit %s",
                       name, luaL_tolstring(L, -1, NULL), (lua_Integer)index,
-                      luaL_tolstring(L, by, NULL), a->type->name);
+                      added, a->type->name);
   }
   if (why != WP_NUMBER_OK) fail_value(L, a, by, index, why);
   wp_view_push_number(L, now);
