@@ -6,6 +6,8 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local kinds = require "workerpool.kinds"
+local options = require "workerpool.options"
 
 local unpack, pack = table.unpack, table.pack
 
@@ -44,6 +46,7 @@ end
 ---@return boolean over
 function AsyncResult:wait(timeout)
   check_process(self, 2)
+  options.check_seconds(timeout, "wait: timeout", 2)
   return self._queue:wait(function() return self._state ~= nil end, timeout)
 end
 
@@ -54,6 +57,7 @@ end
 ---@return any ...
 function AsyncResult:get(timeout)
   check_process(self, 2)
+  options.check_seconds(timeout, "get: timeout", 2)
   if not self:wait(timeout) then
     error(errors.new {
       kind = "timeout", task_index = self._id,
@@ -79,6 +83,23 @@ function AsyncResult:task_id() return self._id end
 
 function AsyncResult:__tostring()
   return ("workerpool.AsyncResult (task %d, %s)"):format(self._id, self._state or "pending")
+end
+
+--- Raises unless this is a list of results. `level` as in error().
+---@param list any
+---@param title string
+---@param level integer
+local function check_results(list, title, level)
+  if type(list) ~= "table" then
+    error(("%s: wanted a list of results of apply_async, got %s")
+      :format(title, kinds.got(list)), level + 1)
+  end
+  for i, result in ipairs(list) do
+    if getmetatable(result) ~= AsyncResult then
+      error(("%s: element %d: wanted a result of apply_async, got %s")
+        :format(title, i, kinds.got(result)), level + 1)
+    end
+  end
 end
 
 -- ---- all of one pool -----------------------------------------------------------
@@ -310,4 +331,4 @@ function Queue:wait(condition, timeout)
   return true
 end
 
-return { Queue = Queue, AsyncResult = AsyncResult }
+return { Queue = Queue, AsyncResult = AsyncResult, check_results = check_results }

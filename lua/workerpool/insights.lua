@@ -167,12 +167,10 @@ local function readings_of(pool)
 end
 
 local function write(text, file)
-  if type(file) ~= "string" then
-    (file or io.stdout):write(text)
-    return
-  end
-  local opened <close> = assert(io.open(file, "w"))
-  assert(opened:write(text))
+  if type(file) ~= "string" then return (file or io.stdout):write(text) end
+  local opened <close>, message = io.open(file, "w")
+  if not opened then return nil, message end
+  return opened:write(text)
 end
 
 local function check_file(file)
@@ -199,7 +197,8 @@ local function extend(class)
   ---@param file? file*|string io.stdout unless given
   function class:print_insights(file)
     check_file(file)
-    write(report.text(self:get_insights()), file)
+    local ok, message = write(report.text(self:get_insights()), file)
+    if not ok and message then error("print_insights: cannot write " .. message, 2) end
   end
 end
 

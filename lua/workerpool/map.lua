@@ -7,6 +7,7 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local kinds = require "workerpool.kinds"
 local progress = require "workerpool.progress"
 local sizer = require "workerpool.sizer"
 
@@ -232,10 +233,14 @@ end
 
 -- ---- failures -------------------------------------------------------------------
 
-local function delay_of(opts, attempt)
-  local delay = opts.retry_delay
-  if type(delay) == "function" then return delay(attempt) or 0 end
-  return delay
+function Run:delay_after(attempt)
+  local delay = self.opts.retry_delay
+  if type(delay) == "number" then return delay end
+  local seconds = delay(attempt)
+  if seconds == nil then return 0 end
+  if type(seconds) == "number" and seconds == seconds then return seconds end
+  error(("%s: retry_delay returned %s; wanted a number of seconds")
+    :format(self.title, kinds.got(seconds)), 0)
 end
 
 -- What becomes of a failed task: it is tried again, takes its place among
@@ -254,6 +259,9 @@ function Run:decide(index, err, arguments)
     return self:try_again(index, err, arguments)
   elseif action == "skip" then
     return self.sink:place(self, index, value)
+  elseif action ~= nil and action ~= "raise" and action ~= "retry" then
+    error(('%s: on_error returned %s; wanted "retry", "skip" or "raise"')
+      :format(self.title, kinds.got(action)), 0)
   end
   self:fail(err)
 end
@@ -266,7 +274,7 @@ function Run:try_again(index, err, arguments)
   self.sink:withhold(self, index)
   local waiting = self.waiting
   waiting[#waiting + 1] = {
-    index = index, args = arguments(), due = core.now() + delay_of(self.opts, attempt),
+    index = index, args = arguments(), due = core.now() + self:delay_after(attempt),
   }
   table.sort(waiting, function(a, b) return a.due < b.due end)
 end
@@ -295,9 +303,9 @@ function Run:lost(engine, tag_index, first, count, ending, w)
     self.in_flight = self.in_flight + 1
   end
   self:note_done(1)
-  self:decide(index, err, function()
+  self:decide(index, err, args[1] and function()
     return table.pack(table.unpack(args, 2, args.n))
-  end)
+  end or nil)
 end
 
 function Run:limit_of() return self.task_timeout end

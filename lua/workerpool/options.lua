@@ -153,10 +153,13 @@ for i, row in ipairs(LIST) do
   end
 end
 
-local function owner_of(name)
-  for call, title in pairs(CALLS) do
-    if known[call][name] then return title end
+-- "map and apply", or nil.
+local function owners_of(name)
+  local titles = {}
+  for _, call in ipairs { "constructor", "map", "apply", "progress", "chunk" } do
+    if known[call][name] then titles[#titles + 1] = CALLS[call] end
   end
+  return titles[1] and table.concat(titles, " and ")
 end
 
 local function unknown(call, key)
@@ -168,8 +171,8 @@ local function unknown(call, key)
   local guess = spelling.nearest(key, names[call])
   if guess then
     remark = format(" (did you mean '%s'?)", guess)
-  elseif owner_of(key) then
-    remark = format(" (it is an option of %s)", owner_of(key))
+  elseif owners_of(key) then
+    remark = format(" (it is an option of %s)", owners_of(key))
   end
   return format("unknown option '%s'%s", key:sub(1, LONGEST_NAME), remark)
 end
@@ -247,6 +250,17 @@ local function check(call, given, level, title)
   return checked
 end
 
+--- Raises unless `value` is nil or a number of seconds to wait; one below 0
+--- is as good as 0.
+---@param value any
+---@param title string such as "poll: seconds"
+---@param level? integer as in check
+local function check_seconds(value, title, level)
+  if value == nil or type(value) == "number" and value == value then return end
+  error(format("%s: wanted a number of seconds, got %s", title, kinds.got(value)),
+    (level or 1) + 1)
+end
+
 --- The number of workers in $WORKERPOOL_JOBS: an integer, nil when the
 --- variable is not set or empty, or nil and a message when it makes no sense.
 ---@param text string? the variable's value
@@ -287,6 +301,7 @@ return {
   check = check,
   problem = problem,
   check_cpu_ids = pinning.check,
+  check_seconds = check_seconds,
   jobs_from_environment = jobs_from_environment,
   describe = describe,
 }

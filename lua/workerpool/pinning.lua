@@ -80,7 +80,7 @@ local function check(ids, n_jobs, allowed, level)
     if #sets == 0 then return nil end
     message = cpu_problem(sets, n_jobs, allowed)
   end
-  if message then error("option 'cpu_ids': " .. message, (level or 1) + 1) end
+  if message then error("WorkerPool: option 'cpu_ids': " .. message, (level or 1) + 1) end
   local of_worker = {}
   for i = 1, n_jobs do of_worker[i] = sets[#sets == 1 and 1 or i] end
   return of_worker

@@ -87,6 +87,9 @@ end
 ---@param opts? table see docs/options.md
 ---@return workerpool.WorkerPool
 function WorkerPool.new(opts)
+  if opts == WorkerPool then
+    error("WorkerPool.new{...} is called with a dot, not with a colon", 2)
+  end
   return new(opts, 2)
 end
 
@@ -102,19 +105,19 @@ end
 
 -- ---- setters ----------------------------------------------------------------------
 
-local function setter(name, default)
+local function setter(title, name)
   return function(self, value)
-    if value == nil then value = default end
-    local checked = options.check("constructor", { [name] = value }, 2, "set_" .. name)
+    if value == nil then value = true end
+    local checked = options.check("constructor", { [name] = value }, 2, title)
     self.opts[name] = checked[name]
   end
 end
 
 --- Hands the worker's id to every function, from the next call on.
-WorkerPool.pass_on_worker_id = setter("pass_worker_id", true)
-WorkerPool.set_use_worker_state = setter("use_worker_state", true)
-WorkerPool.set_keep_alive = setter("keep_alive", true)
-WorkerPool.set_order_tasks = setter("order_tasks", true)
+WorkerPool.pass_on_worker_id = setter("pass_on_worker_id", "pass_worker_id")
+WorkerPool.set_use_worker_state = setter("set_use_worker_state", "use_worker_state")
+WorkerPool.set_keep_alive = setter("set_keep_alive", "keep_alive")
+WorkerPool.set_order_tasks = setter("set_order_tasks", "order_tasks")
 
 --- Hands a value to every task, from the next call on; nil: none.
 function WorkerPool:set_shared_objects(value)
@@ -157,8 +160,10 @@ end
 
 -- Whether live workers can serve a call with the options of now. A worker's
 -- init and exit are a pair for its whole life, so others mean other workers.
-local function fits(setup, opts, call)
-  return (call.worker_init == nil or call.worker_init == setup.init)
+-- An object that can be called is inherited, as it is at the time of the fork.
+local function fits(setup, opts, f, call)
+  return (type(f) == "function" or opts.start_method ~= "fork")
+    and (call.worker_init == nil or call.worker_init == setup.init)
     and (call.worker_exit == nil or call.worker_exit == setup.exit)
     and setup.pass_worker_id == opts.pass_worker_id
     and rawequal(setup.shared_objects, opts.shared_objects)
@@ -171,7 +176,7 @@ function WorkerPool:crew_for(f, call, level)
   if crew and crew.hopeless then
     self:disband()
     crew = nil
-  elseif crew and (call.restart_workers or not fits(crew.setup, self.opts, call)) then
+  elseif crew and (call.restart_workers or not fits(crew.setup, self.opts, f, call)) then
     self:dismiss() -- which finishes what has been asked of them
     crew = nil
   end
@@ -396,6 +401,7 @@ end
 ---@return integer results handled
 function WorkerPool:poll(seconds)
   check_owner(self, 2)
+  options.check_seconds(seconds, "poll: seconds", 2)
   return self.queue and self.queue:poll(seconds) or 0
 end
 
@@ -414,6 +420,8 @@ end
 ---@return workerpool.AsyncResult?
 function WorkerPool:wait_any(list, timeout)
   check_owner(self, 2)
+  async.check_results(list, "wait_any", 2)
+  options.check_seconds(timeout, "wait_any: timeout", 2)
   local found
   local function any()
     for _, result in ipairs(list) do

@@ -25,11 +25,16 @@ local function environments(known, level)
   end
 end
 
---- Remembers a function and its table of globals; what is none is passed over.
+--- Remembers a function and its table of globals, or an object that can be
+--- called as it is now; nil is passed over.
 ---@param known workerpool.Names
 ---@param f any
 local function call(known, f)
-  if type(f) ~= "function" then return end
+  if f == nil then return end
+  if type(f) ~= "function" then
+    known:remember(f, true)
+    return
+  end
   known:remember(f)
   environment(known, f)
 end

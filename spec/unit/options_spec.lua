@@ -264,12 +264,12 @@ describe("cpu_ids", function()
 
   it("refuse a wrong count", function()
     assert.has_error(function() check({ 0, 1, 2 }, 2, four) end,
-      "option 'cpu_ids': wanted 1 or 2 elements, one for each worker, got 3")
+      "WorkerPool: option 'cpu_ids': wanted 1 or 2 elements, one for each worker, got 3")
   end)
 
   it("refuse a CPU that is not there, naming the element", function()
     assert.has_error(function() check({ 0, { 1, 9 } }, 2, four) end,
-      "option 'cpu_ids': element 2 names CPU 9, which this process may not use")
+      "WorkerPool: option 'cpu_ids': element 2 names CPU 9, which this process may not use")
   end)
 
   it("refuse what is no CPU, naming the element", function()
