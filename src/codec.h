@@ -55,6 +55,10 @@ void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
 size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
                      size_t len, int *n);
 
+/* The bytes that such a message uses, found without making its values: also
+** when they cannot be made here. 0 on bytes that no encoder writes. */
+size_t wp_codec_skip(const unsigned char *data, size_t len);
+
 /*
 ** Whether functions by value are accepted (at first they are): Lua does not
 ** check its bytecode, so that crafted code can do anything to the process.

@@ -83,7 +83,8 @@ int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
 ** Reads the results of `count` tasks, the first of which is number `base`.
 ** Value k of task i goes to t[k][i], t at stack index `lists`, which is given
 ** lists as they are needed. A task that returned other than one value is
-** noted in t.counts[i]. Failures go to the table at `failures`, by number.
+** noted in t.counts[i]. Failures go to the table at `failures`, by number; so
+** does a result that cannot be read here, as { unreadable = what was raised }.
 ** Returns the number of failures.
 */
 lua_Integer wp_results_read(lua_State *L, wp_codec *c,

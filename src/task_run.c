@@ -28,18 +28,24 @@ static int read_list(lua_State *L, wp_codec *c, const unsigned char *data,
   return n;
 }
 
+/* Moves *at on past the arguments of `count` tasks. */
+static void skip_list(lua_State *L, const unsigned char *data, size_t length,
+                      lua_Integer count, size_t *at) {
+  for (lua_Integer i = 0; i < count; i++) {
+    size_t used = wp_codec_skip(data + *at, length - *at);
+    if (used == 0) luaL_error(L, "corrupt message: arguments are missing");
+    *at += used;
+  }
+}
+
 int wp_tasks_arguments(lua_State *L, wp_codec *c, const unsigned char *data,
                        size_t length, lua_Integer index) {
-  int top = lua_gettop(L), n = 0;
   size_t at = 1;
   if (length == 0) return luaL_error(L, "corrupt message: empty parcel");
   if (data[0] == WP_TASKS_RANGE)
     return read_range(L, c, data + 1, length - 1, index);
-  for (lua_Integer i = 0; i <= index; i++) {
-    lua_settop(L, top);
-    n = read_list(L, c, data, length, &at);
-  }
-  return n;
+  skip_list(L, data, length, index, &at);
+  return read_list(L, c, data, length, &at);
 }
 
 int wp_tasks_arguments_at(lua_State *L, wp_codec *c, const unsigned char *data,
@@ -140,6 +146,8 @@ static int send_failure(lua_State *L, wp_run *run) {
   out->len = 0;
   end_stage(run);
   if (run->stamp) run->stamp(run->ud, 0);
+  if (run->stage == WP_AT_DECODE && run->data[0] == WP_TASKS_LIST)
+    skip_list(L, run->data, run->length, 1, &run->at);
   if (wp_bytes_append(out, &mark, 1) < 0)
     return luaL_error(L, "not enough memory");
   wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
@@ -157,14 +165,10 @@ static void prepare(lua_State *L, wp_run *run) {
   run->at = 1;
   if (run->length == 0) luaL_error(L, "corrupt message: empty parcel");
   int top = lua_gettop(L), n = 0;
-  if (run->data[0] == WP_TASKS_RANGE) {
+  if (run->data[0] == WP_TASKS_RANGE)
     wp_codec_read(L, run->codec, run->data + 1, run->length - 1, &n);
-  } else {
-    for (uint32_t i = 0; i < run->skip; i++) {
-      read_list(L, run->codec, run->data, run->length, &run->at);
-      lua_settop(L, top);
-    }
-  }
+  else
+    skip_list(L, run->data, run->length, run->skip, &run->at);
   lua_settop(L, top + 2);
   if (run->laps) wp_laps_lap(run->laps, WP_PART_DECODE);
 }

@@ -225,13 +225,9 @@ end
 function Queue:result(engine, id, _, count)
   if count == 0 then return end
   local task = self.tasks[id]
-  local ok, cause = pcall(engine.read, engine, self.crew.reader, id, self.lists, self.failures)
+  engine:read(self.crew.reader, id, self.lists, self.failures)
   local err = self.failures[id]
   self.failures[id] = nil
-  -- A value whose __workerpool_unpack raises here fails its own task alone.
-  if not ok then
-    err = errors.new { kind = "encode", message = errors.message_of(cause), task_index = id }
-  end
   if not task then
     values_of(self.lists, id)
   elseif err ~= nil then

@@ -98,6 +98,14 @@ end
 -- stack runs out, Lua has no room for a handler and only a string arrives.
 local function from(value, task_index)
   if is_error(value) then return value end
+  -- See src/task_results.c.
+  if type(value) == "table" and debug.getmetatable(value) == nil and value.unreadable ~= nil then
+    local cause = value.unreadable
+    return new {
+      kind = "encode", message = "cannot read the result: " .. message_of(cause),
+      cause = type(cause) ~= "string" and cause or nil, task_index = task_index,
+    }
+  end
   local text = message_of(value)
   if not text:find("not enough memory", 1, true) then
     return new { message = text, task_index = task_index }

@@ -206,6 +206,13 @@ function Run:result(engine, tag_index, first, count, last, elapsed)
   self:adapt(max(first + count, 1), elapsed)
 end
 
+-- The arguments of the task at `offset` in the parcel of the event at hand, or
+-- nil when they cannot be read here.
+function Run:arguments_at(engine, offset)
+  local read = table.pack(pcall(engine.arguments, engine, self.crew.reader, offset))
+  return read[1] and table.pack(table.unpack(read, 2, read.n)) or nil
+end
+
 -- The failures that the sink has met in the event at hand. Arguments are read
 -- again from the parcel, which begins with task `tag_index`.
 function Run:settle_failures(engine, tag_index)
@@ -215,9 +222,7 @@ function Run:settle_failures(engine, tag_index)
     if self.over then return end
     err = errors.from(err, index)
     err.attempt = self:attempt_of(index)
-    self:decide(index, err, function()
-      return table.pack(engine:arguments(self.crew.reader, index - tag_index))
-    end)
+    self:decide(index, err, function() return self:arguments_at(engine, index - tag_index) end)
   end
 end
 
@@ -246,37 +251,39 @@ end
 -- What becomes of a failed task: it is tried again, takes its place among
 -- the results as an error or a value, or ends the call.
 function Run:decide(index, err, arguments)
-  if arguments and err.attempt <= self.opts.retries then
-    return self:try_again(index, err, arguments)
-  end
+  if err.attempt <= self.opts.retries and self:try_again(index, err, arguments) then return end
   local policy = self.opts.on_error
   self.failed = self.failed + 1
   if policy == "raise" then return self:fail(err) end
   if policy == "collect" then return self.sink:place(self, index, err) end
   local action, value = policy(err)
-  if action == "retry" and arguments then
+  if action == "retry" and self:try_again(index, err, arguments) then
     self.failed = self.failed - 1
-    return self:try_again(index, err, arguments)
   elseif action == "skip" then
     return self.sink:place(self, index, value)
-  elseif action ~= nil and action ~= "raise" and action ~= "retry" then
+  elseif action == nil or action == "raise" or action == "retry" then
+    self:fail(err)
+  else
     error(('%s: on_error returned %s; wanted "retry", "skip" or "raise"')
       :format(self.title, kinds.got(action)), 0)
   end
-  self:fail(err)
 end
 
+-- False when there is nothing to try it with: it could not be sent, or its
+-- arguments can be read by workers only.
 function Run:try_again(index, err, arguments)
-  local attempt = err.attempt
+  local attempt, args = err.attempt, arguments and arguments()
+  if not args then return false end
   self.attempts[index] = attempt
   self.repeated = self.repeated + 1
   self:note_done(-1)
   self.sink:withhold(self, index)
   local waiting = self.waiting
   waiting[#waiting + 1] = {
-    index = index, args = arguments(), due = core.now() + self:delay_after(attempt),
+    index = index, args = args, due = core.now() + self:delay_after(attempt),
   }
   table.sort(waiting, function(a, b) return a.due < b.due end)
+  return true
 end
 
 -- The first error counts.
@@ -292,10 +299,10 @@ function Run:lost(engine, tag_index, first, count, ending, w)
     engine:again(first, count)
     return
   end
-  local args = table.pack(pcall(engine.arguments, engine, self.crew.reader, first))
+  local args = self:arguments_at(engine, first)
   local err = self.crew.crash_of(ending, w, {
     task_index = index, attempt = self:attempt_of(index),
-    args = args[1] and errors.preview(table.pack(table.unpack(args, 2, args.n))) or nil,
+    args = args and errors.preview(args) or nil,
   })
   self.in_flight = self.in_flight - 1
   if count > 1 then
@@ -303,9 +310,7 @@ function Run:lost(engine, tag_index, first, count, ending, w)
     self.in_flight = self.in_flight + 1
   end
   self:note_done(1)
-  self:decide(index, err, args[1] and function()
-    return table.pack(table.unpack(args, 2, args.n))
-  end or nil)
+  self:decide(index, err, function() return args end)
 end
 
 function Run:limit_of() return self.task_timeout end

@@ -4,7 +4,8 @@
 ** to it: a decoder that believes in promised sizes runs into "not enough
 ** memory", which counts as a failure here.
 **
-** Whatever arrives is encoded and decoded again, which must work.
+** Whatever arrives is encoded and decoded again, which must work; and what
+** skips messages agrees about their length.
 */
 #include "codec.h"
 
@@ -72,6 +73,7 @@ static int decode(lua_State *L) {
   wp_codec_trust(c, 0);
   size_t used = wp_codec_read(L, c, in->data, in->len, &n);
   if (used > in->len || lua_gettop(L) != n + 2) abort();
+  if (wp_codec_skip(in->data, in->len) != used) abort();
   return 0;
 }
 
