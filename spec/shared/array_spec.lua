@@ -187,7 +187,7 @@ describe("An Array", function()
     assert.is_true(a:try_lock())
     refused("holds the lock already", a.lock, a)
     a:unlock()
-    refused("not locked", a.unlock, a)
+    refused("unlock without the lock", a.unlock, a)
     do local _ <close> = a:guard() end
     assert.is_true(a:try_lock(0.1))
     a:unlock()
