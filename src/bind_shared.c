@@ -118,7 +118,10 @@ static int pack(lua_State *L) {
                           : wp_shared_send(&ud->handle, collected != NULL, &t);
     if (status < 0)
       return luaL_error(L, "too many handles under way (%s)", kind->name);
-    if (collected) (void)wp_bytes_append(collected, &t, sizeof(t));
+    if (collected) {
+      (void)wp_bytes_append(collected, &t, sizeof(t));
+      t = wp_stored_ticket(&t);
+    }
   }
   push_ticket(L, &t);
   return TICKET_NUMBERS + (kind->depart ? kind->depart(L, ud) : 0);

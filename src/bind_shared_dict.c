@@ -321,7 +321,7 @@ static int increase(lua_State *L) {
   record[0] = lua_isinteger(L, 3) ? WP_VALUE_INTEGER : WP_VALUE_FLOAT;
   if (lua_isinteger(L, 3)) memcpy(record + 1, &i, sizeof(i));
   else memcpy(record + 1, &f, sizeof(f));
-  const wp_bytes none = {0};
+  wp_bytes none = {0};
   int status = wp_dict_set(j->d, j->k->span, j->k->hash,
                            (wp_span){record, sizeof(record)}, &none);
   if (status < 0) return fail_full(L, j->d, status, sizeof(record));

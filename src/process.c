@@ -72,6 +72,16 @@ static void become_child(pid_t parent, const sigset_t *mask) {
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 }
 
+static void (*told_of_forks)(pid_t child);
+
+void wp_process_on_fork(void (*told)(pid_t child)) { told_of_forks = told; }
+
+static int forked(pid_t child) {
+  int status = child < 0 ? -errno : WP_OK;
+  if (child != 0 && told_of_forks) told_of_forks(child);
+  return status;
+}
+
 int wp_process_fork(pid_t *pid, int *pidfd) {
   sigset_t all, old, none;
   pid_t parent = getpid();
@@ -82,7 +92,7 @@ int wp_process_fork(pid_t *pid, int *pidfd) {
   /* No handler of the host may run in the child before they are reset. */
   sigprocmask(SIG_SETMASK, &all, &old);
   pid_t child = fork();
-  int status = child < 0 ? -errno : WP_OK;
+  int status = forked(child);
   if (child == 0) {
     become_child(parent, &none);
     return 1;
@@ -144,7 +154,7 @@ int wp_process_spawn(char *const *argv, const char *link, const int *keep,
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &old);
   pid_t child = fork();
-  int status = child < 0 ? -errno : WP_OK;
+  int status = forked(child);
   if (child == 0) {
     become_other(parent, &none, keep, n_keep);
     execve(argv[0], argv, envp);

@@ -14,6 +14,9 @@
 ** getpid would tell, without the system call. */
 unsigned wp_process_generation(void);
 
+/* Called in the parent after each fork made here: the child, or -1. */
+void wp_process_on_fork(void (*told)(pid_t child));
+
 /* How a child ended. */
 typedef struct wp_ending {
   int known;     /* 0: somebody else reaped it (SIGCHLD ignored, wait(-1)) */

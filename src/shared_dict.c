@@ -147,11 +147,16 @@ static uint64_t entry_for(wp_dict *d, const wp_dict_record *r) {
   return (r->hash & ~PLACE_MASK) | (offset_of(d, r) / 8 + FIRST_PLACE);
 }
 
+/* With tickets, under the heap's lock: their end and its own are one. */
 static void bury(wp_dict *d, wp_dict_record *r) {
+  wp_heap *h = r->n_tickets ? wp_shared_enter() : NULL;
   atomic_store(&r->is_alive, 0);
+  if (h) {
+    wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
+    wp_shared_leave();
+  }
   d->alive_bytes -= r->size;
   atomic_fetch_sub(&d->count, 1);
-  wp_shared_forget(tickets_of(r), r->n_tickets);
 }
 
 /* Two with one key: the later one was to replace the other. */
@@ -178,7 +183,7 @@ void wp_dict_repair(wp_dict *d) {
 typedef struct draft {
   wp_dict_record head;
   wp_span key, value;
-  const wp_bytes *tickets;
+  wp_bytes *tickets;
 } draft;
 
 static void write_record(unsigned char *at, const draft *w) {
@@ -190,10 +195,14 @@ static void write_record(unsigned char *at, const draft *w) {
            w->tickets->len);
 }
 
-/* The other half may hold anything until it is the active one. With a draft
-** it takes the place of `old` on the way: so there need not be room for both
-** in one half. */
-static void compact(wp_dict *d, const wp_dict_record *old, const draft *w) {
+static int store_tickets(wp_heap *h, const draft *w) {
+  void *tickets = w->tickets->data;
+  return wp_shared_store(h, tickets, w->head.n_tickets);
+}
+
+/* The other half may hold anything until it is the active one. */
+static void copy_living(wp_dict *d, const wp_dict_record *old,
+                        const draft *w) {
   uint32_t other = 1 - atomic_load(&d->active);
   unsigned char *to = half_of(d, other);
   for (wp_dict_record *r = NULL; (r = wp_dict_next(d, r));) {
@@ -207,8 +216,26 @@ static void compact(wp_dict *d, const wp_dict_record *old, const draft *w) {
   }
   atomic_store(&d->top[other], (uint64_t)(to - half_of(d, other)));
   atomic_store(&d->active, other);
-  if (old) wp_shared_forget(tickets_of(old), old->n_tickets);
+}
+
+static void compact(wp_dict *d) {
+  copy_living(d, NULL, NULL);
   wp_dict_repair(d);
+}
+
+/* The draft takes the place of `old` on the way: so there need not be room
+** for both in one half. */
+static int compact_with(wp_dict *d, const wp_dict_record *old,
+                        const draft *w) {
+  int has_tickets = old->n_tickets || w->head.n_tickets;
+  wp_heap *h = has_tickets ? wp_shared_enter() : NULL;
+  int status = h ? store_tickets(h, w) : WP_OK;
+  if (status == WP_OK) copy_living(d, old, w);
+  if (h && status == WP_OK)
+    wp_shared_forget_locked(h, tickets_of(old), old->n_tickets);
+  if (h) wp_shared_leave();
+  if (status == WP_OK) wp_dict_repair(d);
+  return status;
 }
 
 /* A log that is much longer than what lives in it only fills the caches. */
@@ -222,19 +249,25 @@ static int make_room(wp_dict *d, uint64_t size) {
   if (size > d->bytes) return WP_ETOOBIG;
   uint64_t top = atomic_load(&d->top[atomic_load(&d->active)]);
   if (top + size > log_limit(d) && d->alive_bytes < top) {
-    compact(d, NULL, NULL);
+    compact(d);
     top = atomic_load(&d->top[atomic_load(&d->active)]);
   }
   return size > d->bytes - top ? WP_EFULL : WP_OK;
 }
 
 /* Behind the top, where nobody looks; then the top moves. */
-static wp_dict_record *append(wp_dict *d, const draft *w) {
+static int append(wp_dict *d, const draft *w, wp_dict_record **record) {
   wp_atomic64 *top = &d->top[atomic_load(&d->active)];
   uint64_t at = atomic_load(top);
-  write_record(log_of(d) + at, w);
-  atomic_store(top, at + w->head.size);
-  return record_at(d, at);
+  wp_heap *h = w->head.n_tickets ? wp_shared_enter() : NULL;
+  int status = h ? store_tickets(h, w) : WP_OK;
+  if (status == WP_OK) {
+    write_record(log_of(d) + at, w);
+    atomic_store(top, at + w->head.size);
+  }
+  if (h) wp_shared_leave();
+  *record = record_at(d, at);
+  return status;
 }
 
 /* A number in place of a number of the same kind. */
@@ -253,7 +286,7 @@ static int set_in_place(wp_dict_record *r, wp_span value) {
 }
 
 static draft drafted(wp_span key, uint64_t hash, wp_span value,
-                     const wp_bytes *tickets) {
+                     wp_bytes *tickets) {
   draft w = {.key = key, .value = value, .tickets = tickets};
   w.head.hash = hash;
   w.head.value_length = value.length;
@@ -265,8 +298,8 @@ static draft drafted(wp_span key, uint64_t hash, wp_span value,
 }
 
 int wp_dict_set(wp_dict *d, wp_span key, uint64_t hash, wp_span value,
-                const wp_bytes *tickets) {
-  wp_dict_record *old = wp_dict_find(d, key, hash);
+                wp_bytes *tickets) {
+  wp_dict_record *record, *old = wp_dict_find(d, key, hash);
   if (old && set_in_place(old, value)) return WP_OK;
   if (!old && atomic_load(&d->count) >= d->capacity) return WP_EFULL;
   if (key.length > UINT32_MAX) return WP_ETOOBIG;
@@ -274,12 +307,11 @@ int wp_dict_set(wp_dict *d, wp_span key, uint64_t hash, wp_span value,
   if (d->tombs > d->n_index / 4) wp_dict_repair(d);
   int status = make_room(d, w.head.size);
   old = old ? wp_dict_find(d, key, hash) : NULL; /* it may have moved */
-  if (status == WP_OK) enter(d, append(d, &w));
-  else if (status == WP_EFULL && old &&
-           d->alive_bytes - old->size + w.head.size <= d->bytes) {
-    compact(d, old, &w);
-    status = WP_OK;
-  }
+  if (status == WP_EFULL && old &&
+      d->alive_bytes - old->size + w.head.size <= d->bytes)
+    return compact_with(d, old, &w);
+  if (status == WP_OK) status = append(d, &w, &record);
+  if (status == WP_OK) enter(d, record);
   return status;
 }
 
@@ -291,14 +323,15 @@ void wp_dict_delete(wp_dict *d, wp_dict_record *r) {
   d->tombs++;
 }
 
-/* The other half, empty. The tickets go first: should we die in between, some
-** handles in what is still there are gone, and say so. */
+/* The other half, empty. */
 void wp_dict_clear(wp_dict *d) {
   uint32_t other = 1 - atomic_load(&d->active);
+  wp_heap *h = wp_shared_enter();
   for (wp_dict_record *r = NULL; (r = wp_dict_next(d, r));)
-    wp_shared_forget(tickets_of(r), r->n_tickets);
+    wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
   atomic_store(&d->top[other], 0);
   atomic_store(&d->active, other);
+  wp_shared_leave();
   wp_dict_repair(d);
 }
 

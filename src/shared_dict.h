@@ -57,10 +57,10 @@ wp_dict_record *wp_dict_next(wp_dict *d, wp_dict_record *r);
 wp_span wp_record_key(wp_dict_record *r);
 wp_span wp_record_value(wp_dict_record *r);
 
-/* 0, WP_EFULL, or WP_ETOOBIG for what would not fit an empty dict. The dict
-** owns the tickets then. */
+/* 0, WP_EFULL, WP_ETOOBIG for what would not fit an empty dict, or -ENOMEM
+** when there is no room for its tickets. The dict owns them if 0. */
 int wp_dict_set(wp_dict *d, wp_span key, uint64_t hash, wp_span value,
-                const wp_bytes *tickets);
+                wp_bytes *tickets);
 void wp_dict_delete(wp_dict *d, wp_dict_record *r);
 void wp_dict_clear(wp_dict *d);
 

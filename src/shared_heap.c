@@ -9,20 +9,13 @@
 #include "shared_block.h"
 #include "shared_holder.h"
 #include "shared_lock.h"
+#include "shared_map.h"
 #include "shm.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x7770736861726564)
-#define LARGEST ((uint64_t)1 << 38)
-#define SMALLEST ((uint64_t)1 << 26)
-#define MOST_SLOTS 4096u
-#define MOST_ENTRIES (1u << 17)
 #define SCAN_NS 1000000000u
 /* Messages may hold so many bytes before it is worth looking which of them
 ** have arrived. */
@@ -72,12 +65,25 @@ static void before_fork(void) {
 
 static void after_fork(void) { pthread_mutex_unlock(&own.mutex); }
 
+/* So that a child that was killed before it did anything is known to be dead.
+** Of forks that others make only the time tells. */
+static void after_own_fork(pid_t child) {
+  pthread_mutex_lock(&own.mutex);
+  if (own.heap && own.unborn != WP_NO_SLOT) {
+    take(own.heap);
+    wp_holder_is_born(own.heap, own.unborn, child);
+    leave(own.heap);
+    own.unborn = WP_NO_SLOT;
+  }
+  pthread_mutex_unlock(&own.mutex);
+}
+
 static void adopt_slot(void) {
   wp_holder *s = wp_heap_slot(own.heap, own.unborn);
   uint32_t state = WP_SLOT_BORN;
   own.parent = s->parent;
   own.slot = own.unborn;
-  atomic_store(&s->pid, (uint32_t)getpid());
+  wp_holder_is_me(s);
   atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_LIVE);
 }
 
@@ -96,6 +102,7 @@ static void after_birth(void) {
 static void install(void) {
   (void)wp_process_generation();
   pthread_atfork(before_fork, after_fork, after_birth);
+  wp_process_on_fork(after_own_fork);
 }
 
 static void lock_own(void) {
@@ -107,57 +114,6 @@ static void lock_own(void) {
 static void unlock_own(void) { pthread_mutex_unlock(&own.mutex); }
 
 /* ---- making and joining ------------------------------------------------- */
-
-static size_t paged(size_t n) { return (n + 4095) & ~(size_t)4095; }
-
-static void plan(wp_heap *h, uint64_t size) {
-  uint64_t share = size / 16; /* of the address space, for entries */
-  h->size = size;
-  h->n_slots = size < LARGEST / 64 ? MOST_SLOTS / 8 : MOST_SLOTS;
-  h->n_entries = MOST_ENTRIES;
-  while ((uint64_t)h->n_slots * h->n_entries * 8 > share) h->n_entries /= 2;
-  h->slots_at = paged(sizeof(wp_heap));
-  h->entries_at = h->slots_at + paged(h->n_slots * sizeof(wp_holder));
-  h->blocks_at = h->entries_at + paged((size_t)h->n_slots * h->n_entries * 8);
-}
-
-static void init(wp_heap *h, uint64_t size) {
-  plan(h, size);
-  h->slots_used = WP_SLOT_STORED + 1;
-  atomic_store(&h->top, h->blocks_at / WP_UNIT);
-  if (getrandom(&h->generation, sizeof(h->generation), 0) < 0)
-    h->generation = wp_now_ns();
-  /* Generations of two heaps do not meet, and fit Lua's integers. */
-  h->generation &= INT64_MAX >> 1;
-  h->id = h->generation;
-  wp_lock_init(lock_of(h));
-  h->magic = MAGIC;
-}
-
-static int map_heap(int fd, uint64_t size) {
-  wp_heap *h = wp_shm_reserve(size);
-  if (!h) return -ENOMEM;
-  int status = wp_shm_map_at(h, size, fd, 0);
-  if (status < 0) {
-    wp_shm_unmap(h, size);
-    return status;
-  }
-  own.heap = h;
-  own.fd = fd;
-  return WP_OK;
-}
-
-static int make_of(uint64_t size) {
-  int fd = -1;
-  int status = wp_shm_create(size, &fd);
-  if (status < 0) return status;
-  int clear = fd < 3 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd;
-  if (clear != fd) close(fd);
-  if (clear < 0) return -EMFILE;
-  status = map_heap(clear, size);
-  if (status < 0) close(clear);
-  return status;
-}
 
 static int enter(uint32_t parent) {
   take(own.heap);
@@ -172,12 +128,8 @@ static int enter(uint32_t parent) {
 }
 
 static int make(void) {
-  uint64_t size = LARGEST;
-  int status = make_of(size);
-  /* A limit on address space (ulimit -v) is met by asking for less. */
-  while (status == -ENOMEM && size > SMALLEST) status = make_of(size /= 4);
+  int status = wp_map_make(&own.heap, &own.fd);
   if (status < 0) return status;
-  init(own.heap, size);
   own.is_child = 0;
   own.sent = 0;
   return enter(WP_NO_SLOT);
@@ -207,40 +159,20 @@ int wp_shared_address(char *text, size_t size) {
   lock_own();
   int status = ensure();
   if (status == WP_OK)
-    snprintf(text, size, "%d:%d:%llu:%llu:%u", (int)getpid(), own.fd,
-             (unsigned long long)own.heap->size,
-             (unsigned long long)own.heap->id, own.slot);
+    wp_map_address(own.heap, own.fd, own.slot, text, size);
   unlock_own();
   return status;
 }
 
-static int join(int pid, int fd, uint64_t size, uint64_t id,
-                uint32_t parent) {
-  char path[64];
-  snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
-  int mine = open(path, O_RDWR | O_CLOEXEC);
-  if (mine < 0) return -errno;
-  int status = map_heap(mine, size);
-  if (status < 0) {
-    close(mine);
-    return status;
-  }
-  own.is_child = 1;
-  if (own.heap->magic == MAGIC && own.heap->id == id) return enter(parent);
-  wp_shm_unmap(own.heap, size);
-  close(mine);
-  own.heap = NULL;
-  return WP_ECORRUPT;
-}
-
 int wp_shared_join(const char *text) {
-  int pid, fd, status = WP_OK;
-  unsigned long long size, id;
+  int status = WP_OK;
   uint32_t parent;
-  if (sscanf(text, "%d:%d:%llu:%llu:%u", &pid, &fd, &size, &id, &parent) != 5)
-    return WP_EINVAL;
   lock_own();
-  if (!own.heap) status = join(pid, fd, size, id, parent);
+  if (!own.heap && (status = wp_map_join(text, &own.heap, &own.fd,
+                                         &parent)) == WP_OK) {
+    own.is_child = 1;
+    status = enter(parent);
+  }
   unlock_own();
   return status;
 }
@@ -363,13 +295,19 @@ static void sweep_when_due(size_t size) {
 
 static int send_locked(const wp_shared *handle, int stored, wp_ticket *t) {
   wp_heap *h = own.heap;
-  uint32_t slot = stored ? WP_SLOT_STORED : own.slot;
   wp_block *b = block_of(handle);
-  *t = (wp_ticket){.unit = wp_heap_unit(h, b), .slot = slot,
+  *t = (wp_ticket){.unit = wp_heap_unit(h, b), .slot = own.slot,
                    .generation = handle->generation};
   t->mark = wp_holder_mark(h, stored || own.leases > 0);
   if (!stored) sweep_when_due(b->size);
-  return wp_holder_add(h, slot, b, t->mark, &t->entry);
+  return wp_holder_add(h, own.slot, b, t->mark, &t->entry);
+}
+
+wp_ticket wp_stored_ticket(const wp_ticket *t) {
+  wp_ticket stored = *t;
+  stored.slot = WP_SLOT_STORED;
+  stored.entry = 0;
+  return stored;
 }
 
 int wp_shared_send(const wp_shared *handle, int stored, wp_ticket *t) {
@@ -406,6 +344,32 @@ int wp_shared_receive(const wp_ticket *t, uint32_t type, wp_shared *handle) {
   }
   unlock_own();
   return status;
+}
+
+wp_heap *wp_shared_enter(void) {
+  lock_own();
+  take(own.heap);
+  return own.heap;
+}
+
+void wp_shared_leave(void) {
+  leave(own.heap);
+  unlock_own();
+}
+
+int wp_shared_store(wp_heap *h, wp_ticket *t, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
+                       WP_SLOT_STORED) == WP_EFULL)
+      return -ENOMEM;
+  return WP_OK;
+}
+
+/* One for which we have no room stays where it is: forgetting finds it. */
+void wp_shared_retrieve(wp_heap *h, wp_ticket *t, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    (void)wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
+                         own.slot);
 }
 
 /* The mark is checked, so forgetting twice does no harm. */

@@ -58,13 +58,26 @@ int wp_shared_new(uint32_t type, size_t size, wp_shared *handle);
 int wp_shared_again(const wp_shared *handle, wp_shared *copy);
 void wp_shared_drop(wp_shared *handle);
 
-/* `stored`: the message will lie in a queue or a dict until somebody calls
-** wp_shared_forget. Receiving gives WP_ECLOSED when the object is gone. */
+/*
+** `stored`: the message is to lie in a queue or a dict. The ticket is this
+** process's own, and goes with it, until wp_shared_store; what is in the
+** message itself is then wp_stored_ticket. Receiving gives WP_ECLOSED when
+** the object is gone.
+*/
 int wp_shared_send(const wp_shared *handle, int stored, wp_ticket *t);
+wp_ticket wp_stored_ticket(const wp_ticket *t);
 int wp_shared_receive(const wp_ticket *t, uint32_t type, wp_shared *handle);
 void wp_shared_forget(const wp_ticket *tickets, size_t n);
 
-/* The same where the heap's lock is held: in a wp_destroy. */
+/*
+** With the heap's lock, for changes that must go together with that of the
+** queue or dict itself: the tickets go into its keeping (0, or -ENOMEM when
+** that is full), out of it into ours, or away. The tickets are changed.
+*/
+wp_heap *wp_shared_enter(void);
+void wp_shared_leave(void);
+int wp_shared_store(wp_heap *h, wp_ticket *tickets, size_t n);
+void wp_shared_retrieve(wp_heap *h, wp_ticket *tickets, size_t n);
 void wp_shared_forget_locked(wp_heap *h, const wp_ticket *tickets, size_t n);
 
 /* A number for this process, never used twice in this heap, and whether the

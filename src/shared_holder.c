@@ -16,7 +16,8 @@
 
 #define TYPES 16
 #define IDENTITY_SLOT 0xffffu /* an identity ends in the number of its slot */
-/* A child takes its slot in the first instructions after the fork. */
+/* A child takes its slot in the first instructions after the fork: so long
+** we wait for one whose parent does not say who it is. */
 #define BIRTH_NS 60000000000u
 
 static wp_destroy destroys[TYPES];
@@ -109,11 +110,31 @@ static int is_message(uint32_t mark, uint32_t wanted) {
   return mark && (mark & WP_MARK_NUMBER) == (wanted & WP_MARK_NUMBER);
 }
 
+/* The entry of a message, or NULL when it is there no more. */
+static uint64_t *find_message(wp_heap *h, uint32_t slot, uint32_t entry,
+                              uint64_t unit, uint32_t mark) {
+  if (slot >= h->slots_used || entry >= wp_heap_slot(h, slot)->high)
+    return NULL;
+  uint64_t *e = &wp_heap_entries(h, slot)[entry];
+  return unit_of(*e) == unit && is_message(mark_of(*e), mark) ? e : NULL;
+}
+
+int wp_holder_move(wp_heap *h, uint64_t unit, uint32_t mark, uint32_t *slot,
+                   uint32_t *entry, uint32_t to) {
+  uint32_t copy;
+  if (!find_message(h, *slot, *entry, unit, mark)) return WP_ECLOSED;
+  int status = wp_holder_add(h, to, wp_heap_block(h, unit), mark, &copy);
+  if (status < 0) return status;
+  wp_holder_remove(h, *slot, *entry);
+  *slot = to;
+  *entry = copy;
+  return WP_OK;
+}
+
 void wp_holder_received(wp_heap *h, uint32_t slot, uint32_t entry,
                         uint64_t unit, uint32_t mark) {
-  if (slot >= h->slots_used || entry >= wp_heap_slot(h, slot)->high) return;
-  uint64_t *e = &wp_heap_entries(h, slot)[entry];
-  if (unit_of(*e) != unit || !is_message(mark_of(*e), mark)) return;
+  uint64_t *e = find_message(h, slot, entry, unit, mark);
+  if (!e) return;
   if (mark & WP_MARK_MANY) *e |= WP_MARK_RECEIVED;
   else wp_holder_remove(h, slot, entry);
 }
@@ -172,11 +193,27 @@ uint32_t wp_holder_register(wp_heap *h, uint32_t parent, uint32_t state) {
   s->high = s->free = 0;
   h->identity++;
   atomic_store(&s->leases, 0);
-  atomic_store(&s->pid, pid);
+  atomic_store(&s->pid, state == WP_SLOT_BORN ? 0 : pid);
   atomic_store(&s->born_ns, boot_ns());
   atomic_store(&s->identity, h->identity << 16 | slot);
   atomic_store(&s->state, state);
   return slot;
+}
+
+void wp_holder_is_me(wp_holder *s) {
+  atomic_store(&s->born_ns, boot_ns());
+  atomic_store(&s->pid, (uint32_t)getpid());
+}
+
+void wp_holder_is_born(wp_heap *h, uint32_t slot, pid_t child) {
+  wp_holder *s = wp_heap_slot(h, slot);
+  if (atomic_load(&s->state) != WP_SLOT_BORN) return;
+  if (child < 0) {
+    wp_holder_leave(h, slot);
+    return;
+  }
+  atomic_store(&s->born_ns, boot_ns());
+  atomic_store(&s->pid, (uint32_t)child);
 }
 
 /* The child has copies of our handles, in the same places; our messages stay
@@ -251,8 +288,10 @@ static int is_running(uint32_t pid, uint64_t born_ns) {
 static int slot_lives(wp_holder *s) {
   uint32_t state = atomic_load(&s->state);
   uint64_t born = atomic_load(&s->born_ns);
-  if (state == WP_SLOT_BORN) return boot_ns() < born + BIRTH_NS;
-  return state == WP_SLOT_LIVE && is_running(atomic_load(&s->pid), born);
+  uint32_t pid = atomic_load(&s->pid);
+  if (state == WP_SLOT_BORN && !pid) return boot_ns() < born + BIRTH_NS;
+  return (state == WP_SLOT_BORN || state == WP_SLOT_LIVE) &&
+         is_running(pid, born);
 }
 
 int wp_holder_lives(wp_heap *h, uint64_t identity) {

@@ -45,13 +45,17 @@ static int try_for_a_moment(wp_lock *lock) {
   return error;
 }
 
+/*
+** Never asleep for longer than a slice. A waiter that is woken and killed
+** before it has the lock takes the wake-up with it when a third process has
+** taken the lock meanwhile: that one does not know of those who still sleep.
+** The kernel repairs this only where the lock is free (handle_futex_death in
+** kernel/futex/core.c).
+*/
 int wp_lock_take(wp_lock *lock, uint64_t deadline_ns) {
   int error = try_for_a_moment(lock);
-  if (error != EBUSY) return taken(lock, error);
-  if (deadline_ns == WP_NEVER) {
-    error = pthread_mutex_lock(&lock->mutex);
-  } else {
-    struct timespec until = timespec_of(deadline_ns);
+  while (error == EBUSY || (error == ETIMEDOUT && wp_now_ns() < deadline_ns)) {
+    struct timespec until = timespec_of(wp_slice_end(deadline_ns));
     error = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
   }
   return taken(lock, error);

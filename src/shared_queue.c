@@ -52,19 +52,35 @@ static int place(wp_shared_queue *q, uint64_t need, uint64_t *at) {
   return *at + need - begin > q->bytes ? WP_EFULL : WP_OK;
 }
 
+static int publish(wp_shared_queue *q, const wp_queue_item *item) {
+  uint64_t tail = atomic_load(&q->tail);
+  *item_at(q, tail) = *item;
+  atomic_store(&q->tail, tail + 1);
+  return WP_OK;
+}
+
+static wp_ticket *tickets_in(const wp_bytes *b, size_t at) {
+  void *p = b->data + at;
+  return p;
+}
+
 int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
-                 const wp_bytes *tickets) {
+                 wp_bytes *tickets) {
   wp_queue_item item = {0, length, tickets->len / sizeof(wp_ticket)};
   if (atomic_load(&q->is_closed)) return WP_ECLOSED;
   int status = place(q, ALIGNED(whole_length(&item)), &item.at);
   if (status < 0) return status;
   unsigned char *to = ring_at(q, item.at);
   memcpy(to, data, length);
-  if (tickets->len) memcpy(to + ALIGNED(length), tickets->data, tickets->len);
-  uint64_t tail = atomic_load(&q->tail);
-  *item_at(q, tail) = item;
-  atomic_store(&q->tail, tail + 1);
-  return WP_OK;
+  if (tickets->len == 0) return publish(q, &item);
+  wp_heap *h = wp_shared_enter();
+  status = wp_shared_store(h, tickets_in(tickets, 0), item.n_tickets);
+  if (status == WP_OK) {
+    memcpy(to + ALIGNED(length), tickets->data, tickets->len);
+    status = publish(q, &item);
+  }
+  wp_shared_leave();
+  return status;
 }
 
 int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length) {
@@ -76,7 +92,12 @@ int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length) {
   int status = wp_bytes_append(into, ring_at(q, item->at), whole_length(item));
   if (status < 0) return status;
   *length = item->length;
+  size_t n = item->n_tickets;
+  wp_heap *h = n ? wp_shared_enter() : NULL;
   atomic_store(&q->head, head + 1);
+  if (!h) return WP_OK;
+  wp_shared_retrieve(h, tickets_in(into, ALIGNED(*length)), n);
+  wp_shared_leave();
   return WP_OK;
 }
 

@@ -31,10 +31,11 @@ typedef struct wp_shared_queue {
 size_t wp_queue_size(uint64_t capacity, uint64_t bytes);
 void wp_queue_init(wp_shared_queue *q, uint64_t capacity, uint64_t bytes);
 
-/* With the lock. 0; WP_EFULL now; WP_ETOOBIG ever; WP_ECLOSED. */
+/* With the lock. 0; WP_EFULL now; WP_ETOOBIG ever; WP_ECLOSED; -ENOMEM when
+** there is no room for its tickets. */
 int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
-                 const wp_bytes *tickets);
-/* 0 and the message, its tickets behind; WP_EFULL when there is none (and
+                 wp_bytes *tickets);
+/* 0 and the message, its tickets, now ours, behind; WP_EFULL when there is none (and
 ** WP_ECLOSED when none will come); -ENOMEM: it stays. */
 int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length);
 

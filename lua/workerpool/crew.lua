@@ -246,7 +246,9 @@ function Crew:bury_idle(w, ending)
     self.exit_error = self.exit_error or crash_of(ending, w)
     return
   end
-  if ending.phase == "idle" then return end -- somebody killed it; it can be replaced
+  -- Somebody killed it between two tasks, or behind the last result of one: it
+  -- can be replaced.
+  if ending.phase ~= "start" and ending.phase ~= "init" then return end
   self.false_starts = self.false_starts + 1
   if ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS then
     self.hopeless = true

@@ -4,11 +4,24 @@
 set -eu
 eval "$(sh spec/support/env.sh "$1")"
 export LUA_PATH LUA_CPATH
+mkdir -p "$1/soak"
+${CC:-cc} -O2 -o "$1/soak/murder" spec/soak/murder.c
+
+# Shared memory, while its users are killed at random.
+shared_kills() {
+  rm -f "$1/stop"
+  lua5.4 spec/soak/shared_kills.lua "$1/stop" "$2" &
+  "$1/murder" $! 3000 "$2" 3000
+  : > "$1/stop"
+  wait $!
+}
+
 end=$(($(date +%s) + $2))
 seed=$(date +%s)
 while [ "$(date +%s)" -lt "$end" ]; do
   for method in fork forkserver spawn; do
     timeout 600 lua5.4 spec/soak/chaos.lua "$seed" "${SOAK_TASKS:-100000}" "$method"
   done
+  shared_kills "$1/soak" "$seed"
   seed=$((seed + 1))
 done
