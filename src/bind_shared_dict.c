@@ -15,6 +15,7 @@
 #include "shared_dict.h"
 #include "shared_holder.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const wp_shared_kind dict_kind = {
@@ -190,6 +191,8 @@ static int count(lua_State *L) {
 
 static int fail_full(lua_State *L, const wp_dict *d, int status,
                      size_t length) {
+  if (status == -ENOMEM)
+    return luaL_error(L, "Dict: too many handles in queues and dicts");
   if (status == WP_ETOOBIG)
     return luaL_error(L, "Dict: a value of %I bytes; the dict has %I in all",
                       (lua_Integer)length, (lua_Integer)d->bytes);
@@ -248,7 +251,7 @@ static int set_key(lua_State *L, wp_dict *d, int only_new, uint64_t deadline) {
   wp_box *box = wp_box_push(L);
   wp_box_write(L, box, 3, "value");
   int status = store(L, d, &k, box, only_new, deadline);
-  if (status == WP_ETOOBIG || (status == WP_EFULL && deadline == 0))
+  if (status < 0 && (status != WP_EFULL || deadline == 0))
     fail_full(L, d, status, box->bytes.len);
   wp_box_keep(L, -1);
   return status;

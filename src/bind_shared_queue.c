@@ -76,6 +76,8 @@ static int refuse(lua_State *L, const wp_shared_queue *q, int status,
                   const wp_box *box) {
   if (status == WP_ECLOSED)
     return luaL_error(L, "Queue: put: the queue is closed");
+  if (status == -ENOMEM)
+    return luaL_error(L, "Queue: put: too many handles in queues and dicts");
   return luaL_error(L, "Queue: put: a value of %I bytes; the queue has %I",
                     (lua_Integer)box->bytes.len, (lua_Integer)q->bytes);
 }
