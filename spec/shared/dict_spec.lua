@@ -211,7 +211,7 @@ describe("A Dict", function()
     assert.is_nil(d[nil])
     refused("Dict: capacity: wanted an integer", Dict, { capacity = 0 })
     refused("Dict: unknown option 'size'", Dict, { size = 1 })
-    refused("Dict: wanted a table of options, got number", Dict, 5)
+    refused("Dict: wanted a table of options, got 5", Dict, 5)
     local inside
     refused("holds the lock already", d.update, d, "k", function()
       inside = true
