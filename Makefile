@@ -174,7 +174,7 @@ $(BUILD)/lua: spec/support/lua.c $(BUILD)/flags
 # so that nothing in the host process can take the place of our functions.
 $(CORE): $(CORE_OBJ) src/core.map
 	@mkdir -p $(@D)
-	$(CC) -shared $(ALL_LDFLAGS) -Wl,--version-script=src/core.map \
+	$(CC) -shared $(ALL_LDFLAGS) -Wl,-z,nodelete -Wl,--version-script=src/core.map \
 	  -o $@ $(CORE_OBJ) -lm
 
 $(STATIC): $(LIB_OBJ)

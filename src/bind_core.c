@@ -34,6 +34,7 @@ int luaopen_workerpool_core(lua_State *L) {
   wp_bind_worker(L);
   wp_bind_figures(L);
   wp_bind_system(L);
+  wp_bind_slab(L);
   wp_bind_shared(L);
   add_limits(L);
   return 1;

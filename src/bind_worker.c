@@ -30,6 +30,7 @@ typedef struct wp_link {
   uint64_t served;   /* tasks so far */
   uint64_t lifespan; /* after which it is time to go; 0: never */
   uint64_t max_memory; /* bytes after which it is; 0: any */
+  uint64_t max_heap;   /* the same for those of the Lua state */
   uint64_t weighed_ns; /* when that was last looked at */
   int too_large;
 } wp_link;
@@ -195,12 +196,14 @@ static int is_retired(const wp_link *l) {
 /* The kernel adds up all our pages for this, so it is not asked too often. */
 #define WEIGH_EVERY_NS 50000000u
 
-static void weigh(wp_link *l) {
+static void weigh(lua_State *L, wp_link *l) {
+  if (l->max_heap && (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 > l->max_heap)
+    l->too_large = 1;
   if (l->max_memory == 0) return;
   uint64_t now = wp_now_ns();
   if (now - l->weighed_ns < WEIGH_EVERY_NS) return;
   l->weighed_ns = now;
-  l->too_large = wp_private_bytes() > l->max_memory;
+  if (wp_private_bytes() > l->max_memory) l->too_large = 1;
 }
 
 /* stack: link, codec, handler, seeder, f, prefix… */
@@ -214,7 +217,7 @@ static int link_run(lua_State *L) {
     prepare(L, l, codec);
     if (run_parcel(L, l, n_prefix) < 0) leave(L, l);
     l->served += l->run.done;
-    weigh(l);
+    weigh(L, l);
     if (is_retired(l)) {
       if (wp_finish(l->worker) < 0) leave(L, l);
       return 0;
@@ -232,6 +235,13 @@ static int link_lifespan(lua_State *L) {
 
 static int link_max_memory(lua_State *L) {
   check_link(L)->max_memory = (uint64_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
+/* From now on. */
+static int link_max_growth(lua_State *L) {
+  uint64_t growth = (uint64_t)luaL_checkinteger(L, 2);
+  check_link(L)->max_heap = (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 + growth;
   return 0;
 }
 
@@ -355,6 +365,7 @@ static void push_metatable(lua_State *L) {
       {"arguments", link_arguments},
       {"lifespan", link_lifespan}, {"retired", link_retired},
       {"max_memory", link_max_memory},
+      {"max_growth", link_max_growth},
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
       {"note", link_note}, {"terminal", link_terminal},

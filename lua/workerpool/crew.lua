@@ -74,6 +74,9 @@ end
 -- ---- workers ----------------------------------------------------------------
 
 function Crew:start(w)
+  if self.setup.start_method == "fork" and not self.frozen then
+    self.frozen = core.freeze()
+  end
   local ok, message = self.engine:start(w)
   if not ok then
     error(("cannot start worker %d: %s"):format(w, message), 0)
@@ -124,6 +127,7 @@ end
 function Crew:close()
   self.closed = true
   self.engine:close()
+  if self.frozen then core.thaw() end
   self.heap:close()
 end
 

@@ -31,7 +31,10 @@ local function main()
   local link, role = core.attach()
   if not link then error("cannot join the pool: " .. role) end
   local setup = read_setup(link)
-  if role == "server" and not link:serve() then os.exit(0) end
+  if role == "server" then
+    core.freeze()
+    if not link:serve() then os.exit(0) end
+  end
   core.exit(live(link, setup))
 end
 

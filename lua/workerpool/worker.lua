@@ -239,6 +239,11 @@ end
 local function main(link, setup)
   if setup.cpu_sets then assert(core.pin(setup.cpu_sets[link:index() + 1])) end
   if setup.memory_limit then assert(core.limit_memory(setup.memory_limit)) end
+  -- Grown beyond this, a worker is replaced by a fresh fork, which costs less
+  -- than a full collection: that would copy what it shares with the host.
+  local growth = not link:is_thread()
+    and core.inherit(setup.use_worker_state or setup.init ~= nil)
+  if growth then link:max_growth(growth) end
   own_random_stream()
   os.exit = link:is_thread() and leave_thread or leave_by_exit -- luacheck: ignore 122
   current = Worker.new(link, setup)

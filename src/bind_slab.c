@@ -1,0 +1,192 @@
+/*
+** Bind, slab: the heap of a Lua state before and after a fork.
+**
+**   core.freeze() -> true when the heap is large enough to matter
+**   core.thaw()
+**   core.inherit(keeps_state) -> bytes by which a worker may grow, or nil
+**   core.heap() -> table of figures
+**
+** A collector that marks writes to every object, and so copies every page
+** that a child shares with its parent. A child of a frozen heap collects in
+** generational mode, where objects that have become old are left alone; and
+** its allocator (slab.h) leaves their pages alone.
+**
+** Three things make all that there is old, at the time of the fork: a full
+** collection, the generational mode, and one step in it. Without the step the
+** first collection afterwards would be a full one.
+*/
+#include "bind.h"
+#include "slab.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A smaller heap is copied in less time than freezing it takes. */
+#define LEAST_BYTES ((uint64_t)16 << 20)
+/* A child may grow by so much, or by a quarter of what it has inherited. */
+#define LEAST_GROWTH ((uint64_t)64 << 20)
+/* Garbage that a child gathers between two collections of its young. */
+#define YOUNG_BYTES ((uint64_t)16 << 20)
+
+typedef struct heap {
+  wp_slab *slab;          /* NULL: the state has an allocator of its own */
+  int is_off;
+  unsigned freezes;       /* that have not been thawed */
+  int mode;               /* the caller's: LUA_GCINC or LUA_GCGEN */
+  uint64_t frozen_bytes;  /* when it was last collected for this */
+} heap;
+
+static char heap_key; /* its address, in the registry */
+
+static heap *heap_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &heap_key);
+  heap *h = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return h;
+}
+
+static uint64_t bytes_of(lua_State *L) {
+  return (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 +
+         (uint64_t)lua_gc(L, LUA_GCCOUNTB);
+}
+
+/* ---- the parent --------------------------------------------------------- */
+
+/* What is there has been made old, but for an eighth: that is good enough. */
+static int is_old(const heap *h, uint64_t bytes) {
+  return h->frozen_bytes && bytes <= h->frozen_bytes / 8 * 9;
+}
+
+static int make_old(lua_State *L) {
+  lua_gc(L, LUA_GCCOLLECT);
+  int mode = lua_gc(L, LUA_GCGEN, 0, 0);
+  lua_gc(L, LUA_GCSTEP, 0);
+  return mode;
+}
+
+/* A collector that was stopped stays that way. */
+static void age(lua_State *L, heap *h) {
+  if (!lua_gc(L, LUA_GCISRUNNING)) return;
+  if (h->freezes > 0 && is_old(h, bytes_of(L))) return;
+  int mode = make_old(L);
+  if (h->freezes == 0) h->mode = mode;
+  h->frozen_bytes = bytes_of(L);
+}
+
+static int freeze(lua_State *L) {
+  heap *h = heap_of(L);
+  if (h->is_off || bytes_of(L) < LEAST_BYTES) return 0;
+  age(L, h);
+  h->freezes++;
+  if (h->slab) wp_slab_seal(h->slab);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Not before the children have gone: to go back to the incremental mode is to
+** write to every object. */
+static int thaw(lua_State *L) {
+  heap *h = heap_of(L);
+  if (h->freezes == 0 || --h->freezes > 0) return 0;
+  if (h->slab) wp_slab_unseal(h->slab);
+  if (h->mode == LUA_GCINC) lua_gc(L, LUA_GCINC, 0, 0, 0);
+  h->mode = LUA_GCGEN;
+  return 0;
+}
+
+/* ---- the child ---------------------------------------------------------- */
+
+/* `part` of `whole` in percent, as lua_gc takes it. */
+static int percent(uint64_t part, uint64_t whole, int most) {
+  uint64_t p = part * 100 / whole;
+  return p < 1 ? 1 : p > (uint64_t)most ? most : (int)p;
+}
+
+/* Who keeps state cannot be replaced by a fresh fork when it has grown: a
+** full collection must do then. */
+static int inherit(lua_State *L) {
+  heap *h = heap_of(L);
+  int keeps_state = lua_toboolean(L, 1);
+  if (h->freezes == 0) return 0;
+  uint64_t bytes = bytes_of(L);
+  uint64_t growth = bytes / 4 > LEAST_GROWTH ? bytes / 4 : LEAST_GROWTH;
+  h->freezes = 0;
+  if (h->slab) wp_slab_inherit(h->slab);
+  if (!lua_gc(L, LUA_GCISRUNNING)) return 0;
+  lua_gc(L, LUA_GCGEN, percent(YOUNG_BYTES, bytes, 20),
+         keeps_state ? percent(growth, bytes, 1000) : 1000);
+  lua_gc(L, LUA_GCSTEP, 0); /* from here on it waits as we have told it */
+  if (keeps_state) return 0;
+  lua_pushinteger(L, (lua_Integer)growth);
+  return 1;
+}
+
+/* ---- looking ------------------------------------------------------------ */
+
+static void set_figure(lua_State *L, const char *name, uint64_t n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+static int figures(lua_State *L) {
+  const heap *h = heap_of(L);
+  wp_slab_figures f = {0};
+  if (h->slab) wp_slab_count(h->slab, &f);
+  lua_newtable(L);
+  set_figure(L, "reserved", f.reserved);
+  set_figure(L, "spans", f.spans);
+  set_figure(L, "empty", f.empty);
+  set_figure(L, "inherited", f.inherited);
+  set_figure(L, "freezes", h->freezes);
+  return 1;
+}
+
+/* ---- making ------------------------------------------------------------- */
+
+/* Lua's own, as luaL_newstate has it: a state that was given another one
+** keeps that, for its host has its reasons. */
+static int has_stock_allocator(lua_State *L, lua_Alloc *stock, void **ud) {
+  void *other_ud;
+  *stock = lua_getallocf(L, ud);
+  lua_State *other = luaL_newstate();
+  if (!other) return 0;
+  int same = lua_getallocf(other, &other_ud) == *stock && other_ud == *ud;
+  lua_close(other);
+  return same;
+}
+
+static wp_slab *install(lua_State *L) {
+  void *ud;
+  lua_Alloc stock;
+  if (!has_stock_allocator(L, &stock, &ud)) return NULL;
+  wp_slab *slab = wp_slab_new(stock, ud);
+  if (slab) lua_setallocf(L, wp_slab_realloc, slab);
+  return slab;
+}
+
+wp_slab *wp_slab_of(lua_State *L) {
+  void *ud;
+  return lua_getallocf(L, &ud) == wp_slab_realloc ? ud : NULL;
+}
+
+/* WORKERPOOL_HEAP=stock: all as Lua has it, for comparisons and debuggers. */
+static int is_off(void) {
+  const char *wish = getenv("WORKERPOOL_HEAP");
+  return wish && strcmp(wish, "stock") == 0;
+}
+
+void wp_bind_slab(lua_State *L) {
+  static const luaL_Reg functions[] = {{"freeze", freeze},
+                                       {"thaw", thaw},
+                                       {"inherit", inherit},
+                                       {"heap", figures},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  if (heap_of(L)) return;
+  heap *h = lua_newuserdatauv(L, sizeof(*h), 0);
+  *h = (heap){.mode = LUA_GCGEN};
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &heap_key);
+  h->is_off = is_off();
+  if (!h->is_off) h->slab = install(L);
+}
