@@ -177,3 +177,18 @@ describe("jobqueue.lua", function()
     assert.equal("jobqueue: cannot read /no/such.h\n", done.stderr)
   end)
 end)
+
+describe("lookup.lua", function()
+  it("finds every line's entry", function()
+    local text = output("lookup.lua", { "1000", "6000" })
+    assert.matches("de%s+%d+\n", text)
+    assert.matches("us%s+%d+\n6000 lines, 1000 entries in %d+ MB, %d+ MB private", text)
+    local sum = 0
+    for n in text:gmatch("%l%l +(%d+)\n") do sum = sum + n end
+    assert.equal(6000, sum)
+  end)
+
+  it("refuses a size that is none", function()
+    assert.equal(2, example("lookup.lua", { "0" }).status)
+  end)
+end)

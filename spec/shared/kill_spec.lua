@@ -10,7 +10,7 @@ describe("Shared objects", function()
   it("stay whole while workers are killed at random", function()
     local murder = helper.compile("spec/soak/murder.c")
     local stop = helper.tmpdir() .. "/stop"
-    local host = helper.start({ "lua5.4", "spec/soak/shared_kills.lua", stop, "1" },
+    local host = helper.start({ helper.lua, "spec/soak/shared_kills.lua", stop, "1" },
       { timeout = 240 })
     assert.is_truthy(helper.eventually(function()
       return #helper.children(host.pid) > 0
