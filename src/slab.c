@@ -33,8 +33,8 @@
 /* From here on in huge pages: a fork then copies a page table of a 500th of
 ** the size, and what a child writes to is still copied in small pages. */
 #define HUGE_FROM ((size_t)1 << 25)
-/* Empty spans that keep their pages for the next use: so many, or a quarter,
-** but not a quarter of what a child has inherited. */
+/* Empty spans that keep their pages for the next use: so many, or half of all,
+** but not half of what a child has inherited. */
 #define LEAST_KEPT 256u
 
 /* Sizes: steps of 8 up to 128, then four to each power of two. */
@@ -171,7 +171,7 @@ static void discard(wp_slab *s, span *p) {
 }
 
 static int has_kept_enough(const wp_slab *s) {
-  return s->n_kept > LEAST_KEPT && (s->birth || s->n_kept > s->n_spans / 4);
+  return s->n_kept > LEAST_KEPT && (s->birth || s->n_kept > s->n_spans / 2);
 }
 
 static void close_span(wp_slab *s, span *p) {
