@@ -11,6 +11,7 @@ local insights = require "workerpool.insights"
 local iterate = require "workerpool.iterate"
 local names = require "workerpool.names"
 local options = require "workerpool.options"
+local setters = require "workerpool.setters"
 local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
 local progress = require "workerpool.progress"
@@ -84,7 +85,7 @@ local function new(opts, level)
 end
 
 --- Makes a pool. Workers start at the first call that needs them.
----@param opts? table see docs/options.md
+---@param opts? workerpool.PoolOptions
 ---@return workerpool.WorkerPool
 function WorkerPool.new(opts)
   if opts == WorkerPool then
@@ -102,29 +103,6 @@ local function check_owner(self, level)
       .. "(make a pool of its own, in a pool with daemon = false)", level + 1)
   end
 end
-
--- ---- setters ----------------------------------------------------------------------
-
-local function setter(title, name)
-  return function(self, value)
-    if value == nil then value = true end
-    local checked = options.check("constructor", { [name] = value }, 2, title)
-    self.opts[name] = checked[name]
-  end
-end
-
---- Hands the worker's id to every function, from the next call on.
-WorkerPool.pass_on_worker_id = setter("pass_on_worker_id", "pass_worker_id")
-WorkerPool.set_use_worker_state = setter("set_use_worker_state", "use_worker_state")
-WorkerPool.set_keep_alive = setter("set_keep_alive", "keep_alive")
-WorkerPool.set_order_tasks = setter("set_order_tasks", "order_tasks")
-
---- Hands a value to every task, from the next call on; nil: none.
-function WorkerPool:set_shared_objects(value)
-  self.opts.shared_objects = value
-end
-
--- ---- the crew -----------------------------------------------------------------------
 
 local function refuse_daemons(level)
   local current = worker.current()
@@ -313,7 +291,7 @@ end
 --- the order of the tasks. Lists have a field n, and nils keep their place.
 ---@param f function
 ---@param tasks table|function a list, a range, or an iterator
----@param opts? table see docs/options.md
+---@param opts? workerpool.MapOptions
 ---@return table results
 ---@return table ...
 function WorkerPool:map(f, tasks, opts)
@@ -323,7 +301,7 @@ end
 --- As map, with the results in the order in which tasks were completed.
 ---@param f function
 ---@param tasks table|function
----@param opts? table
+---@param opts? workerpool.MapOptions
 ---@return table results
 ---@return table ...
 function WorkerPool:map_unordered(f, tasks, opts)
@@ -342,7 +320,7 @@ end
 --- are pulled as results are consumed; leaving the loop cancels the rest.
 ---@param f function
 ---@param tasks table|function
----@param opts? table
+---@param opts? workerpool.MapOptions
 function WorkerPool:imap(f, tasks, opts)
   return lazy(self, "imap", f, tasks, opts, true)
 end
@@ -350,7 +328,7 @@ end
 --- As imap, in the order in which tasks are completed.
 ---@param f function
 ---@param tasks table|function
----@param opts? table
+---@param opts? workerpool.MapOptions
 function WorkerPool:imap_unordered(f, tasks, opts)
   return lazy(self, "imap_unordered", f, tasks, opts, false)
 end
@@ -378,7 +356,7 @@ end
 --- Calls f with the list of arguments in a worker, and does not wait.
 ---@param f function
 ---@param args? any a list of arguments (n is honoured), or one argument
----@param opts? table callback, error_callback, retries, timeouts …
+---@param opts? workerpool.ApplyOptions
 ---@return workerpool.AsyncResult
 function WorkerPool:apply_async(f, args, opts)
   local result = apply_async(self, "apply_async", f, args, opts, 3)
@@ -389,7 +367,7 @@ end
 --- returned.
 ---@param f function
 ---@param args? any
----@param opts? table
+---@param opts? workerpool.ApplyOptions
 ---@return any ...
 function WorkerPool:apply(f, args, opts)
   local result = apply_async(self, "apply", f, args, opts, 3)
@@ -449,6 +427,7 @@ function WorkerPool:stop_and_join()
   local err = self:dismiss()
   if err then error(err, 0) end
 end
+--- The same.
 WorkerPool.join = WorkerPool.stop_and_join
 
 --- Ends the workers at once, busy or not.
@@ -481,7 +460,7 @@ end
 
 --- Makes a pool, calls fn(pool), closes the pool whatever happens, and
 --- returns what fn returned.
----@param opts? table
+---@param opts? workerpool.PoolOptions
 ---@param fn fun(pool: workerpool.WorkerPool): ...
 local function with(opts, fn)
   if type(fn) ~= "function" then
@@ -493,6 +472,7 @@ local function with(opts, fn)
 end
 
 insights.extend(WorkerPool)
+setters.extend(WorkerPool)
 
 names.register_class("workerpool.TaskError", errors.TaskError)
 

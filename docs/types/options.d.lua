@@ -1,0 +1,64 @@
+---@meta
+-- Written by docs/generate.lua from lua/workerpool/options.lua.
+
+---@class workerpool.PoolOptions
+---@field n_jobs? integer number of workers; 0 runs every task in the calling process
+---@field daemon? boolean workers may not start pools of their own; false allows it
+---@field cpu_ids? any the CPUs that workers are pinned to: one or a set, for all or for each worker
+---@field shared_objects? any a value that is handed to every task
+---@field pass_worker_id? boolean hand the worker's number, counted from 0, to every function
+---@field use_worker_state? boolean hand a table that is private to the worker to every function
+---@field start_method? string how workers start
+---@field keep_alive? boolean keep workers between calls
+---@field order_tasks? boolean give chunk k to worker k mod n_jobs
+---@field enable_insights? boolean measure what workers spend their time on
+---@field seed? integer gives every task a random stream that depends only on this and the task's number
+---@field memory_limit? integer most bytes of private memory of a worker; a task that needs more fails
+---@field worker_max_memory? integer bytes of private memory after which a worker is replaced between chunks
+
+---@class workerpool.MapOptions
+---@field iterable_len? integer most tasks to take; the length of an iterator for those who need one
+---@field chunk_size? number tasks in one message, may be fractional
+---@field n_splits? integer number of chunks; chunk_size, if given as well, wins
+---@field max_tasks_active? integer most tasks taken from the iterator and not yet returned
+---@field worker_lifespan? integer tasks after which a worker is replaced
+---@field worker_init? any called once in each worker before its first task
+---@field worker_exit? any called once in each worker at its normal end; get_exit_results has what it returns
+---@field task_timeout? number seconds that one task may run
+---@field worker_init_timeout? number seconds that worker_init may run
+---@field worker_exit_timeout? number seconds that worker_exit may run
+---@field progress_bar? any true draws a bar; a function or an object is told about progress instead
+---@field progress_bar_options? any how the bar looks and where it goes
+---@field on_error? any what a failed task does: end the call, or take its place among the results; a function decides each time
+---@field retries? integer how often a failed task is tried again
+---@field retry_delay? any seconds before a task is tried again, or a function of the attempt
+---@field on_message? any receives task_index and what the task emits
+---@field restart_workers? boolean true starts fresh workers, false uses live ones
+---@field trace? string file that the run is written to as Chrome trace events
+
+---@class workerpool.ApplyOptions
+---@field worker_init? any called once in each worker before its first task
+---@field worker_exit? any called once in each worker at its normal end; get_exit_results has what it returns
+---@field task_timeout? number seconds that one task may run
+---@field worker_init_timeout? number seconds that worker_init may run
+---@field worker_exit_timeout? number seconds that worker_exit may run
+---@field retries? integer how often a failed task is tried again
+---@field callback? any called with the results when the task succeeds
+---@field error_callback? any called with the error when the task fails
+
+---@class workerpool.ProgressOptions
+---@field desc? string text before the bar
+---@field unit? string what one step is called
+---@field position? integer line of the bar, counted from 0 downwards
+---@field ncols? integer width of the whole line; 0 leaves the bar out
+---@field ascii? any draw with # and digits, or with the characters of a string, from empty to full
+---@field colour? string colour of the bar
+---@field mininterval? number least number of seconds between two updates
+---@field file? any where to draw; lines are written when it is no terminal
+---@field leave? boolean keep the bar on the screen at the end
+---@field style? string how to draw: blocks, a thin line, plain lines of text, or nothing
+
+---@class workerpool.ChunkOptions
+---@field iterable_len? integer most tasks to take; the length of an iterator for those who need one
+---@field chunk_size? number tasks in one message, may be fractional
+---@field n_splits? integer number of chunks; chunk_size, if given as well, wins
