@@ -45,7 +45,10 @@ end
 
 -- Counting -----------------------------------------------------------------------
 
-local SMOOTHING = 0.3 -- weight of the newest interval in the rate
+-- The rate is that of about the last HORIZON seconds, or of the last
+-- HORIZON_TASKS tasks where those take longer: else a bar of long tasks would
+-- run towards 0 between two of them.
+local HORIZON, HORIZON_TASKS = 3, 10
 
 -- What all kinds share: numbers, the smoothed rate, and when to draw. A
 -- kind adds `_draw(p, now)` and `_finish(p, now)`.
@@ -53,16 +56,15 @@ local SMOOTHING = 0.3 -- weight of the newest interval in the rate
 local Progress = { __name = "workerpool.progress" }
 Progress.__index = Progress
 
-local function mix(average, value)
-  return average and average + SMOOTHING * (value - average) or value
-end
-
--- Tasks and seconds are smoothed apart, so that many short intervals and a
--- long one weigh alike.
+-- Tasks and seconds fade alike, so that many short intervals and a long one
+-- weigh the same.
 function Progress:_measure(done, now)
   local tasks, seconds = done - self._measured_done, now - self._measured_at
   if seconds <= 0 or tasks < 0 then return end
-  self._tasks, self._seconds = mix(self._tasks, tasks), mix(self._seconds, seconds)
+  local task_time = done > 0 and self:_elapsed(now) / done or math.huge
+  local keep = math.exp(-seconds / max(HORIZON, HORIZON_TASKS * task_time))
+  self._tasks = (self._tasks or 0) * keep + tasks
+  self._seconds = (self._seconds or 0) * keep + seconds
   self._measured_done, self._measured_at = done, now
 end
 

@@ -186,6 +186,17 @@ describe("a bar on a terminal", function()
     assert.is_true(rate > 10 and rate < 20)
   end)
 
+  it("does not take the time between two long tasks for standing still", function()
+    local bar, file, c = on_terminal(100)
+    bar:update({ done = 0 }, c.at)
+    for i = 1, 100 do -- one task every ten seconds, drawn each second
+      c.at = c.at + 1
+      bar:update({ done = i // 10 }, c.at)
+      local seconds = file.writes[#file.writes]:match("([%d.]+)s/task")
+      if i > 20 then assert.is_true(math.abs(tonumber(seconds) - 10) < 6, seconds) end
+    end
+  end)
+
   it("erases itself when it is not to stay", function()
     local bar, file = on_terminal(10, { leave = false })
     bar:update({ done = 5 })
