@@ -14,6 +14,7 @@ local clock = require "workerpool.clock"
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local Inline = require "workerpool.inline"
+local oom = require "workerpool.oom"
 local start = require "workerpool.start"
 local worker = require "workerpool.worker"
 
@@ -50,6 +51,7 @@ end
 ---@param n_jobs integer
 ---@param setup workerpool.Setup
 function Crew.new(n_jobs, setup)
+  oom.watch()
   local self = setmetatable({
     -- Made first: workers are to have what is made after their start, too.
     heap = core.shared_lease(),
@@ -233,6 +235,9 @@ local PHASES = { init = "worker_init", exit = "worker_exit" }
 local START_HINT = "it could not be started, or could not load what it needs; "
   .. "see what it wrote to standard error"
 
+local OOM_HINT = "the kernel killed a process for want of memory just then; see memory_limit"
+local SIGKILL = 9
+
 local function crash_of(ending, w, fields)
   fields = fields or {}
   fields.worker_id = w
@@ -241,6 +246,7 @@ local function crash_of(ending, w, fields)
   fields.exit_code = ending.exit_code
   fields.phase = PHASES[ending.phase] or ending.phase
   if ending.phase == "start" and ending.exit_code then fields.hint = START_HINT end
+  if ending.signal == SIGKILL and oom.happened() then fields.hint = OOM_HINT end
   return errors.crash(fields)
 end
 
