@@ -110,7 +110,10 @@ soak: core ## random kills and failures over many tasks, for TIME seconds
 	@sh spec/support/soak.sh $(BUILD) $(TIME)
 
 bench: all ## the benches, each as a ratio to a baseline of the same run
-	@eval "$$($(MAKE) --no-print-directory -s env)" && $(LUA) spec/bench/run.lua
+	@eval "$$($(MAKE) --no-print-directory -s env)" && \
+	for name in run codec shared cow heap lifespan insights; do \
+	  echo "== spec/bench/$$name.lua"; $(LUA) spec/bench/$$name.lua || exit 1; \
+	done
 
 cover: ## which lines of src/ the specs reach
 	@bash spec/support/variant.sh cover $(SPEC)
