@@ -7,6 +7,7 @@
 
 #include "shm.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -21,9 +22,15 @@
 #include <sanitizer/asan_interface.h>
 #define FORBID(at, size) __asan_poison_memory_region(at, size)
 #define ALLOW(at, size) __asan_unpoison_memory_region(at, size)
+/* What the spans point to is no leak. */
+#include <sanitizer/lsan_interface.h>
+#define ADD_ROOTS(at, size) __lsan_register_root_region(at, size)
+#define REMOVE_ROOTS(at, size) __lsan_unregister_root_region(at, size)
 #else
 #define FORBID(at, size) ((void)(at), (void)(size))
 #define ALLOW(at, size) ((void)(at), (void)(size))
+#define ADD_ROOTS(at, size) ((void)(at), (void)(size))
+#define REMOVE_ROOTS(at, size) ((void)(at), (void)(size))
 #endif
 
 #define MOST_SPACE ((size_t)1 << 36)
@@ -71,9 +78,13 @@ struct wp_slab {
   void *ud;
   unsigned char *space;
   size_t space_bytes;
+  _Atomic int is_idle;     /* its state has been closed */
+  wp_slab *next_slab;      /* in `all_slabs` */
   uint8_t class_of[WP_SLAB_LARGEST / 8 + 1]; /* by (size + 7) / 8 */
   uint16_t size_of[CLASSES];
 };
+
+static _Atomic(wp_slab *) all_slabs;
 
 /* ---- spans -------------------------------------------------------------- */
 
@@ -125,6 +136,8 @@ static int reserve(wp_slab *s) {
     bytes /= 4;
   if (!s->space) return 0;
   s->space_bytes = bytes;
+  ADD_ROOTS(s->space, bytes);
+  atomic_store(&s->is_idle, 0);
   s->most_spans = (bytes - 2 * STEP_BYTES) / (SPAN_BYTES + sizeof(span));
   uintptr_t base = (uintptr_t)s->space + s->most_spans * sizeof(span);
   s->table = (span *)(void *)s->space;
@@ -183,10 +196,11 @@ static void close_span(wp_slab *s, span *p) {
   if (has_kept_enough(s)) discard(s, p);
 }
 
-/* The state has been closed, or nearly: nobody tells us when it has gone, so
-** only the slab itself stays. */
+/* The state has been closed, or nearly: it may still free blocks of the
+** allocator behind. */
 static void release(wp_slab *s) {
   ALLOW(s->base, s->spans_usable);
+  REMOVE_ROOTS(s->space, s->space_bytes);
   wp_shm_unmap(s->space, s->space_bytes);
   s->space = s->base = NULL;
   s->space_bytes = s->n_spans = s->end = 0;
@@ -194,6 +208,7 @@ static void release(wp_slab *s) {
   s->empty = NULL;
   s->n_kept = 0;
   memset(s->open, 0, sizeof(s->open));
+  atomic_store(&s->is_idle, 1);
 }
 
 /* ---- blocks ------------------------------------------------------------- */
@@ -335,18 +350,31 @@ static void fill_classes(wp_slab *s) {
   }
 }
 
-wp_slab *wp_slab_new(wp_alloc_fn behind, void *ud) {
+static wp_slab *find_idle(wp_alloc_fn behind, const void *ud) {
+  for (wp_slab *s = atomic_load(&all_slabs); s; s = s->next_slab) {
+    int is_idle = 1;
+    if (s->behind == behind && s->ud == ud &&
+        atomic_compare_exchange_strong(&s->is_idle, &is_idle, 0))
+      return s;
+  }
+  return NULL;
+}
+
+static wp_slab *make(wp_alloc_fn behind, void *ud) {
   wp_slab *s = wp_calloc(sizeof(*s));
   if (!s) return NULL;
   s->behind = behind;
   s->ud = ud;
   fill_classes(s);
-  if (reserve(s)) return s; /* else it would be of no use */
-  wp_free(s, sizeof(*s));
-  return NULL;
+  s->next_slab = atomic_load(&all_slabs);
+  while (!atomic_compare_exchange_weak(&all_slabs, &s->next_slab, s)) continue;
+  return s;
 }
 
-void wp_slab_free(wp_slab *s) {
-  release(s);
-  wp_free(s, sizeof(*s));
+wp_slab *wp_slab_new(wp_alloc_fn behind, void *ud) {
+  wp_slab *s = find_idle(behind, ud);
+  if (!s) s = make(behind, ud);
+  if (!s || reserve(s)) return s; /* without space it would be of no use */
+  atomic_store(&s->is_idle, 1);
+  return NULL;
 }

@@ -20,10 +20,13 @@
 
 typedef struct wp_slab wp_slab;
 
-/* NULL when there is no address space for one. */
+/*
+** NULL when there is no address space for one. It is not freed: a state calls
+** its allocator to its very end, which nobody is told of. When the last block
+** has gone all memory but that of the slab itself is given back, and the slab
+** is used again for another state with the same allocator behind.
+*/
 wp_slab *wp_slab_new(wp_alloc_fn behind, void *ud);
-/* With all its blocks, but for those of the allocator behind. */
-void wp_slab_free(wp_slab *s);
 
 /* A lua_Alloc; `slab` is a wp_slab. */
 void *wp_slab_realloc(void *slab, void *block, size_t old_size,
