@@ -1,7 +1,8 @@
 /*
 ** Bind, slab: the heap of a Lua state before and after a fork.
 **
-**   core.freeze() -> true when the heap is large enough to matter
+**   core.freeze(first) -> true when the heap is large enough to matter; first:
+**     before the first child of a pool
 **   core.thaw()
 **   core.inherit(keeps_state) -> bytes by which a worker may grow, or nil
 **   core.heap() -> table of figures
@@ -74,9 +75,16 @@ static void age(lua_State *L, heap *h) {
   h->frozen_bytes = bytes_of(L);
 }
 
+/* A small heap is only tidied: what waits for its finalizer would else be
+** finalized by every child as well. */
 static int freeze(lua_State *L) {
   heap *h = heap_of(L);
-  if (h->is_off || bytes_of(L) < LEAST_BYTES) return 0;
+  if (h->is_off) return 0;
+  if (bytes_of(L) < LEAST_BYTES) {
+    if (lua_toboolean(L, 1) && lua_gc(L, LUA_GCISRUNNING))
+      lua_gc(L, LUA_GCCOLLECT);
+    return 0;
+  }
   age(L, h);
   h->freezes++;
   if (h->slab) wp_slab_seal(h->slab);

@@ -77,7 +77,8 @@ end
 
 function Crew:start(w)
   if self.setup.start_method == "fork" and not self.frozen then
-    self.frozen = core.freeze()
+    self.frozen = core.freeze(not self.has_started)
+    self.has_started = true
   end
   local ok, message = self.engine:start(w)
   if not ok then

@@ -94,6 +94,21 @@ describe("A large heap", function()
     assert.are.equal("0\n", text)
   end)
 
+  it("nor do those of a small heap, for what is rubbish already", function()
+    local text = run([[
+      local workerpool = require "workerpool"
+      local core = require "workerpool.core"
+      local host, ran = core.getpid(), workerpool.Array("i", 2)
+      for _ = 1, 100 do
+        setmetatable({}, { __gc = function() ran:add(core.getpid() == host and 1 or 2, 1) end })
+      end
+      local pool = workerpool.WorkerPool { n_jobs = 2 }
+      pool:map(function() collectgarbage() collectgarbage() end, { 1, 2, 3 })
+      print(ran[1], ran[2])
+    ]])
+    assert.are.equal("100\t0\n", text)
+  end)
+
   it("runs the finalizers of what a worker has made", function()
     local text = run(RECORDS .. [[
       local ran = workerpool.Value("i")
