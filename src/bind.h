@@ -20,6 +20,9 @@ void wp_bind_system(lua_State *L);
 void wp_bind_shared(lua_State *L);
 void wp_bind_slab(lua_State *L);
 
+/* What has the memory of this state, or NULL. */
+struct wp_slab *wp_slab_of(lua_State *L);
+
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);
 

@@ -231,7 +231,7 @@ static void destroy(wp_heap *h, void *object, size_t size) {
   wp_array *a = object;
   (void)h;
   /* The last handle may go while we have the lock. */
-  if (size >= sizeof(*a) && a->code && wp_lock_leave(&a->lock) == 0)
+  if (size >= sizeof(*a) && a->code && wp_lock_abandon(&a->lock))
     wp_shared_pin(-1);
 }
 

@@ -50,7 +50,7 @@ static int new_lock(lua_State *L) {
 static void destroy_lock(wp_heap *h, void *at, size_t size) {
   lock *l = at;
   (void)h;
-  if (size >= sizeof(*l) && l->is_made && wp_lock_leave(&l->lock) == 0)
+  if (size >= sizeof(*l) && l->is_made && wp_lock_abandon(&l->lock))
     wp_shared_pin(-1);
 }
 

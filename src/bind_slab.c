@@ -173,6 +173,11 @@ static wp_slab *install(lua_State *L) {
   return slab;
 }
 
+wp_slab *wp_slab_of(lua_State *L) {
+  void *ud;
+  return lua_getallocf(L, &ud) == wp_slab_realloc ? ud : NULL;
+}
+
 /* WORKERPOOL_HEAP=stock: all as Lua has it, for comparisons and debuggers. */
 static int is_off(void) {
   const char *wish = getenv("WORKERPOOL_HEAP");

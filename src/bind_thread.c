@@ -5,6 +5,7 @@
 ** also pcall cannot hold it. Code that is stuck in C runs on.
 */
 #include "bind.h"
+#include "slab.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -116,6 +117,8 @@ int wp_thread_live(wp_thread_states *t, wp_worker *worker) {
   int status = run_state(L, t, worker);
   note(t, w, NULL);
   lua_sethook(L, NULL, 0, 0);
+  wp_slab *slab = wp_slab_of(L);
   lua_close(L);
+  if (slab) wp_slab_retire(slab);
   return status;
 }

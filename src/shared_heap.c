@@ -88,7 +88,7 @@ static void adopt_slot(void) {
 }
 
 static void after_birth(void) {
-  pthread_mutex_init(&own.mutex, NULL);
+  pthread_mutex_unlock(&own.mutex); /* ours: we are the thread that forked */
   own.leases = 0;
   own.sent = 0;
   own.is_child = own.heap != NULL;

@@ -20,10 +20,11 @@
 ** we wait for one whose parent does not say who it is. */
 #define BIRTH_NS 60000000000u
 
-static wp_destroy destroys[TYPES];
+/* Every Lua state sets them, all to the same. */
+static _Atomic(wp_destroy) destroys[TYPES];
 
 void wp_holder_on_destroy(uint32_t type, wp_destroy destroy) {
-  destroys[type] = destroy;
+  atomic_store(&destroys[type], destroy);
 }
 
 /* ---- entries ------------------------------------------------------------ */
@@ -78,7 +79,8 @@ static void bury_doomed(wp_heap *h) {
   while (doomed) {
     wp_block *b = wp_heap_block(h, doomed);
     doomed = b->next;
-    wp_destroy destroy = b->type < TYPES ? destroys[b->type] : NULL;
+    wp_destroy destroy =
+        b->type < TYPES ? atomic_load(&destroys[b->type]) : NULL;
     if (destroy) destroy(h, b + 1, b->asked);
     wp_block_free(h, b);
   }

@@ -45,6 +45,23 @@ static int try_for_a_moment(wp_lock *lock) {
   return error;
 }
 
+#if defined(__SANITIZE_THREAD__)
+/* The sanitizer does not know pthread_mutex_clocklock. */
+static int lock_until(wp_lock *lock, uint64_t end_ns) {
+  const struct timespec moment = {0, 50000};
+  int error;
+  while ((error = pthread_mutex_trylock(&lock->mutex)) == EBUSY &&
+         wp_now_ns() < end_ns)
+    nanosleep(&moment, NULL);
+  return error;
+}
+#else
+static int lock_until(wp_lock *lock, uint64_t end_ns) {
+  struct timespec until = timespec_of(end_ns);
+  return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
+}
+#endif
+
 /*
 ** Never asleep for longer than a slice. A waiter that is woken and killed
 ** before it has the lock takes the wake-up with it when a third process has
@@ -54,15 +71,19 @@ static int try_for_a_moment(wp_lock *lock) {
 */
 int wp_lock_take(wp_lock *lock, uint64_t deadline_ns) {
   int error = try_for_a_moment(lock);
-  while (error == EBUSY || (error == ETIMEDOUT && wp_now_ns() < deadline_ns)) {
-    struct timespec until = timespec_of(wp_slice_end(deadline_ns));
-    error = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
-  }
+  while (error == EBUSY || (error == ETIMEDOUT && wp_now_ns() < deadline_ns))
+    error = lock_until(lock, wp_slice_end(deadline_ns));
   return taken(lock, error);
 }
 
 int wp_lock_leave(wp_lock *lock) {
   return -pthread_mutex_unlock(&lock->mutex);
+}
+
+int wp_lock_abandon(wp_lock *lock) {
+  int status = taken(lock, pthread_mutex_trylock(&lock->mutex));
+  if (status != -EBUSY) (void)pthread_mutex_unlock(&lock->mutex);
+  return status == -EDEADLK;
 }
 
 static long futex(wp_atomic32 *word, int op, uint32_t value,

@@ -137,7 +137,6 @@ static int reserve(wp_slab *s) {
   if (!s->space) return 0;
   s->space_bytes = bytes;
   ADD_ROOTS(s->space, bytes);
-  atomic_store(&s->is_idle, 0);
   s->most_spans = (bytes - 2 * STEP_BYTES) / (SPAN_BYTES + sizeof(span));
   uintptr_t base = (uintptr_t)s->space + s->most_spans * sizeof(span);
   s->table = (span *)(void *)s->space;
@@ -208,7 +207,10 @@ static void release(wp_slab *s) {
   s->empty = NULL;
   s->n_kept = 0;
   memset(s->open, 0, sizeof(s->open));
-  atomic_store(&s->is_idle, 1);
+}
+
+void wp_slab_retire(wp_slab *s) {
+  if (!s->space) atomic_store(&s->is_idle, 1);
 }
 
 /* ---- blocks ------------------------------------------------------------- */

@@ -23,10 +23,11 @@ typedef struct wp_slab wp_slab;
 /*
 ** NULL when there is no address space for one. It is not freed: a state calls
 ** its allocator to its very end, which nobody is told of. When the last block
-** has gone all memory but that of the slab itself is given back, and the slab
-** is used again for another state with the same allocator behind.
+** has gone all memory but that of the slab itself is given back.
 */
 wp_slab *wp_slab_new(wp_alloc_fn behind, void *ud);
+/* Who knows that the state is closed says so: another may have the slab. */
+void wp_slab_retire(wp_slab *s);
 
 /* A lua_Alloc; `slab` is a wp_slab. */
 void *wp_slab_realloc(void *slab, void *block, size_t old_size,

@@ -36,7 +36,7 @@ case $variant in
     export SPEC_SANITIZER=thread SPEC_SCALE=${SPEC_SCALE:-8}
     export SPEC_WRAP="setarch -R"
     export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:die_after_fork=0
-    TSAN_OPTIONS+=:report_signal_unsafe=0:$signals
+    TSAN_OPTIONS+=:report_signal_unsafe=0:report_mutex_bugs=0:$signals
     interpreter=$build/lua
     ;;
   stress)
