@@ -325,10 +325,6 @@ void wp_slab_inherit(wp_slab *s) {
   s->birth = s->epoch;
 }
 
-int wp_slab_is_inherited(const wp_slab *s, const void *block) {
-  return is_ours(s, block) && span_of(s, block)->epoch < s->birth;
-}
-
 void wp_slab_count(const wp_slab *s, wp_slab_figures *f) {
   *f = (wp_slab_figures){.reserved = s->space_bytes,
                          .spans = s->n_spans * SPAN_BYTES};

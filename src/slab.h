@@ -44,8 +44,6 @@ void wp_slab_unseal(wp_slab *s);
 /* In a child: all blocks that are there now are the parent's. They are read,
 ** and written by who wants to, and freeing them does nothing. */
 void wp_slab_inherit(wp_slab *s);
-/* 1 for a block of a span that was inherited. */
-int wp_slab_is_inherited(const wp_slab *s, const void *block);
 
 typedef struct wp_slab_figures {
   uint64_t reserved;  /* address space */

@@ -23,5 +23,6 @@ while [ "$(date +%s)" -lt "$end" ]; do
     timeout 600 lua5.4 spec/soak/chaos.lua "$seed" "${SOAK_TASKS:-100000}" "$method"
   done
   shared_kills "$1/soak" "$seed"
+  lua5.4 spec/soak/heap.lua 5 200000 "$seed"
   seed=$((seed + 1))
 done
