@@ -8,17 +8,20 @@ local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local kinds = require "workerpool.kinds"
 local options = require "workerpool.options"
+local snapshot = require "workerpool.snapshot"
 
 local unpack, pack = table.unpack, table.pack
 
 -- ---- one result --------------------------------------------------------------
 
+-- What a caller holds of a task. A task that nobody holds is forgotten when it
+-- is over.
 ---@class workerpool.AsyncResult
 local AsyncResult = { __name = "workerpool.AsyncResult" }
 AsyncResult.__index = AsyncResult
 
 local function check_process(self, level)
-  if self._owner ~= core.getpid() then
+  if self._queue.pid ~= core.getpid() then
     error("this result belongs to the process that asked for it; a task that "
       .. "waited on its own pool would wait for ever", level + 1)
   end
@@ -28,17 +31,17 @@ end
 ---@return boolean
 function AsyncResult:ready()
   check_process(self, 2)
-  if not self._state then self._queue:poll(0) end
-  return self._state ~= nil
+  if not self._task.state then self._queue:poll(0) end
+  return self._task.state ~= false
 end
 
 --- Did the task succeed? An error while it is not over.
 ---@return boolean
 function AsyncResult:successful()
   if not self:ready() then
-    error(("task %d is not ready"):format(self._id), 2)
+    error(("task %d is not ready"):format(self._task.id), 2)
   end
-  return self._state == "done"
+  return self._task.state == "done"
 end
 
 --- Waits until the task is over.
@@ -47,7 +50,7 @@ end
 function AsyncResult:wait(timeout)
   check_process(self, 2)
   options.check_seconds(timeout, "wait: timeout", 2)
-  return self._queue:wait(function() return self._state ~= nil end, timeout)
+  return self._queue:wait_for(self._task, timeout)
 end
 
 --- Waits for the results and returns them, or raises the task's error. When
@@ -58,14 +61,7 @@ end
 function AsyncResult:get(timeout)
   check_process(self, 2)
   options.check_seconds(timeout, "get: timeout", 2)
-  if not self:wait(timeout) then
-    error(errors.new {
-      kind = "timeout", task_index = self._id,
-      message = ("task %d is not ready after %g seconds"):format(self._id, timeout),
-    }, 0)
-  end
-  if self._state ~= "done" then error(self._error, 0) end
-  return unpack(self._values, 1, self._values.n)
+  return self._queue:get(self._task, timeout)
 end
 
 --- Takes the task back: one that is queued never runs, one that runs is
@@ -74,15 +70,16 @@ end
 function AsyncResult:cancel()
   check_process(self, 2)
   if self:ready() then return false end
-  return self._queue:cancel(self._id)
+  return self._queue:cancel(self._task)
 end
 
 --- The number of the task, counted from 1 in each pool.
 ---@return integer
-function AsyncResult:task_id() return self._id end
+function AsyncResult:task_id() return self._task.id end
 
 function AsyncResult:__tostring()
-  return ("workerpool.AsyncResult (task %d, %s)"):format(self._id, self._state or "pending")
+  local task = self._task
+  return ("workerpool.AsyncResult (task %d, %s)"):format(task.id, task.state or "pending")
 end
 
 --- Raises unless this is a list of results. `level` as in error().
@@ -110,26 +107,34 @@ Queue.__index = Queue
 function Queue.new(pool, crew)
   local self = setmetatable({
     pool = pool, crew = crew,
+    pid = core.getpid(),
     tasks = {},    -- by id, until they are over
+    last_id = 0,
     pending = 0,
     handled = 0,   -- results that have come in
     overflow = {}, -- tasks that the engine had no room for, in order
-    lists = {}, failures = {},
+    lists = { {} }, failures = {},
   }, Queue)
   self.id = crew:enlist(self)
   return self
 end
 
 -- A task's function is sent by value, for upvalues may have changed since the
--- last time; the same bytes are the same job.
+-- last time; the same bytes are the same job. A function that would give the
+-- same bytes again need not be written: that costs half of a small task.
 function Queue:job_for(f)
-  local crew = self.crew
+  local crew, settled = self.crew, self.settled
+  if settled and self.job_function == f and snapshot.is_unchanged(settled) then
+    return self.job
+  end
   core.write(crew.writer, "function", f)
   local bytes = core.output(crew.writer)
   if bytes ~= self.job_bytes then
     if self.job then crew.engine:retire(self.job) end
     self.job_bytes, self.job = bytes, crew:announce_bytes(bytes)
   end
+  self.job_function = f
+  self.settled = type(f) == "function" and crew.setup.names:settled(f) or nil
   return self.job
 end
 
@@ -139,24 +144,28 @@ local function packed(args)
   return pack(unpack(args, 1, math.tointeger(args.n) or #args))
 end
 
--- A task keeps its result only weakly: one that nobody asks for any more
--- costs nothing once it is over.
-function Queue:apply(f, args, opts)
-  self.last_id = (self.last_id or 0) + 1
-  local result = setmetatable({
-    _queue = self, _id = self.last_id, _owner = core.getpid(),
-  }, AsyncResult)
-  local task = setmetatable({ result = result }, { __mode = "v" })
-  self.tasks[result._id] = {
-    id = result._id, f = f, args = packed(args), opts = opts, attempt = 1, weak = task,
-    callbacks = (opts.callback or opts.error_callback) and result or nil,
-  }
+--- Sends a task, and returns it: its `state` is false until it is over, then
+--- "done" or "failed".
+function Queue:submit(f, args, opts)
+  local id = self.last_id + 1
+  local task = { id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false }
+  self.last_id = id
+  self.tasks[id] = task
   self.pending = self.pending + 1
-  self.timed = self.timed or opts.task_timeout ~= nil
-  self.task_timeout = math.min(self.task_timeout or math.huge, opts.task_timeout or math.huge)
-  self:send(self.tasks[result._id])
-  self:poll(0)
-  return result
+  if opts.task_timeout then self:limit(opts.task_timeout) end
+  self:send(task, packed(args))
+  return task
+end
+
+-- The shortest limit of all tasks is what the clock goes by.
+function Queue:limit(seconds)
+  self.task_timeout = math.min(self.task_timeout or seconds, seconds)
+  self.crew.clock:start()
+end
+
+--- What a caller is given for a task.
+function Queue:result_of(task)
+  return setmetatable({ _queue = self, _task = task }, AsyncResult)
 end
 
 local function flags_of(crew, opts)
@@ -166,29 +175,35 @@ local function flags_of(crew, opts)
   return flags
 end
 
-function Queue:send(task)
-  local crew = self.crew
-  if #self.overflow > 0 and self.overflow[1] ~= task then
-    table.insert(self.overflow, task)
-    return
+-- False when the engine has no room: then the task waits here. One that has
+-- been sent is read again from its parcel when it is tried again.
+function Queue:send(task, args)
+  local crew, waiting = self.crew, self.overflow
+  if waiting[1] and waiting[1] ~= task then
+    task.args = args
+    waiting[#waiting + 1] = task
+    return false
   end
   local job = self:job_for(task.f)
-  local written, err = core.write_tasks(crew.writer, { task.args }, 1, 1, false)
+  local written, err = core.write_tasks(crew.writer, { args }, 1, 1, false)
   if written == 0 then
     self:settle(task, nil, errors.new {
       kind = "encode", message = errors.message_of(err), task_index = task.id })
     return true
   end
-  local tag = self.id << core.TAG_BITS | task.id
-  task.ticket = crew.engine:submit(job, crew.writer, tag, 1,
-    flags_of(crew, task.opts), self.pool:target_of(self))
-  if task.ticket then return true end
-  if self.overflow[1] ~= task then table.insert(self.overflow, task) end
-  return false
+  task.ticket = crew.engine:submit(job, crew.writer, self.id << core.TAG_BITS | task.id, 1,
+    flags_of(crew, task.opts), self.pool:target_of(self)) or false
+  if task.ticket then
+    task.args = nil
+  elseif waiting[1] ~= task then
+    task.args = args
+    waiting[#waiting + 1] = task
+  end
+  return task.ticket ~= false
 end
 
 function Queue:send_overflow()
-  while self.overflow[1] and self:send(self.overflow[1]) do
+  while self.overflow[1] and self:send(self.overflow[1], self.overflow[1].args) do
     table.remove(self.overflow, 1)
   end
 end
@@ -198,14 +213,11 @@ end
 -- Bookkeeping first, the user's code last: when a callback raises, nothing
 -- is lost but what it would have done.
 function Queue:settle(task, values, err)
-  local result = task.weak.result
   self.tasks[task.id] = nil
   self.pending = self.pending - 1
   self.handled = self.handled + 1
-  if result then
-    result._state = values and "done" or "failed"
-    result._values, result._error = values, err
-  end
+  task.state = values and "done" or "failed"
+  task.values, task.error = values, err
   local opts = task.opts
   if values and opts.callback then
     opts.callback(unpack(values, 1, values.n))
@@ -214,27 +226,28 @@ function Queue:settle(task, values, err)
   end
 end
 
-local function values_of(lists, id)
-  local n = lists.counts and lists.counts[id] or 1
-  local values = { n = n }
-  for k = 1, n do values[k], lists[k][id] = lists[k][id], nil end
-  if lists.counts then lists.counts[id] = nil end
+-- What the one result in the event at hand has left in the lists.
+local function take_values(lists)
+  local counts = lists.counts
+  local n = counts and counts[1] or 1
+  local values = { lists[1][1], n = n }
+  lists[1][1] = nil
+  for k = 2, n do values[k], lists[k][1] = lists[k][1], nil end
+  if counts then counts[1] = nil end
   return values
 end
 
 function Queue:result(engine, id, _, count)
   if count == 0 then return end
   local task = self.tasks[id]
-  engine:read(self.crew.reader, id, self.lists, self.failures)
-  local err = self.failures[id]
-  self.failures[id] = nil
-  if not task then
-    values_of(self.lists, id)
-  elseif err ~= nil then
-    self:failed(task, errors.from(err, id))
-  else
-    self:settle(task, values_of(self.lists, id))
-  end
+  engine:read(self.crew.reader, 1, self.lists, self.failures)
+  local err = self.failures[1]
+  self.failures[1] = nil
+  local values = take_values(self.lists)
+  if not task then return end
+  if err == nil then return self:settle(task, values) end
+  local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
+  self:failed(task, errors.from(err, id), args)
 end
 
 local function cancelled(id)
@@ -243,24 +256,29 @@ local function cancelled(id)
   }
 end
 
-function Queue:failed(task, err)
+-- `args`: what it can be tried again with, if it can.
+function Queue:failed(task, err, args)
   err.attempt = task.attempt
   if task.cancelled then
     err = cancelled(task.id)
-  elseif task.attempt <= task.opts.retries then
+  elseif args and task.attempt <= task.opts.retries then
     task.attempt = task.attempt + 1
-    return self:send(task)
+    return self:send(task, args)
   end
   self:settle(task, nil, err)
 end
 
-function Queue:lost(_, index, first, _, ending, w)
+function Queue:lost(engine, index, first, count, ending, w)
   local task = self.tasks[index + first]
   if not task then return end
-  if ending.innocent then return self:send(task) end
+  if ending.innocent then
+    task.ticket = engine:again(first, count)
+    return
+  end
+  local args = self.crew:arguments_at(first)
   self:failed(task, self.crew.crash_of(ending, w, {
-    task_index = task.id, args = errors.preview(task.args),
-  }))
+    task_index = task.id, args = args and errors.preview(args) or nil,
+  }), args)
 end
 
 function Queue.message() end
@@ -282,20 +300,20 @@ function Queue:fail(err)
   end
 end
 
-function Queue:cancel(id)
-  local task, engine = self.tasks[id], self.crew.engine
+function Queue:cancel(task)
+  local engine = self.crew.engine
   for i, waiting in ipairs(self.overflow) do
     if waiting == task then table.remove(self.overflow, i) end
   end
   if not task.ticket or engine:cancel(task.ticket) then
-    self:settle(task, nil, cancelled(id))
+    self:settle(task, nil, cancelled(task.id))
     return true
   end
   local w = engine:claimant(task.ticket)
   if not w then return false end
   task.cancelled = true
   self.crew:kill(w)
-  return self:wait(function() return self.tasks[id] == nil end)
+  return self:wait_for(task)
 end
 
 -- ---- waiting ------------------------------------------------------------------------
@@ -315,6 +333,7 @@ function Queue:poll(seconds)
   return self.handled - before
 end
 
+--- Waits until condition() is true; false when time is up.
 function Queue:wait(condition, timeout)
   local deadline = timeout and core.now() + timeout
   while not condition() do
@@ -325,6 +344,24 @@ function Queue:wait(condition, timeout)
     if self.overflow[1] then self:send_overflow() end
   end
   return true
+end
+
+function Queue:wait_for(task, timeout)
+  if task.state then return true end
+  return self:wait(function() return task.state ~= false end, timeout)
+end
+
+--- What a task has returned, or raises what it has raised; a timeout error
+--- when time is up.
+function Queue:get(task, timeout)
+  if not self:wait_for(task, timeout) then
+    error(errors.new {
+      kind = "timeout", task_index = task.id,
+      message = ("task %d is not ready after %g seconds"):format(task.id, timeout),
+    }, 0)
+  end
+  if task.state ~= "done" then error(task.error, 0) end
+  return unpack(task.values, 1, task.values.n)
 end
 
 return { Queue = Queue, AsyncResult = AsyncResult, check_results = check_results }

@@ -17,8 +17,15 @@ Clock.__index = Clock
 
 ---@param crew table
 local function new(crew)
-  return setmetatable({ crew = crew, late = {}, next_look = 0 }, Clock)
+  local setup = crew.setup
+  return setmetatable({
+    crew = crew, late = {}, next_look = 0,
+    is_running = setup.init_timeout ~= nil or setup.exit_timeout ~= nil,
+  }, Clock)
 end
+
+--- Said by whoever brings a limit: until then nobody needs to look.
+function Clock:start() self.is_running = true end
 
 -- The shortest limit in force, or infinity.
 function Clock:shortest()
@@ -59,6 +66,7 @@ end
 --- look, or nil when nothing has a limit.
 ---@return number?
 function Clock:due()
+  if not self.is_running then return nil end
   local shortest = self:shortest()
   if shortest == huge then return nil end
   local now = core.now()

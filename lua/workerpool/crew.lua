@@ -168,6 +168,15 @@ function Crew:announce_bytes(bytes)
   return job
 end
 
+--- The arguments of the task at `offset` in the parcel of the event at hand,
+--- packed, or nil when they cannot be read here.
+---@param offset integer from 0
+---@return table?
+function Crew:arguments_at(offset)
+  local read = table.pack(pcall(self.engine.arguments, self.engine, self.reader, offset))
+  return read[1] and table.pack(table.unpack(read, 2, read.n)) or nil
+end
+
 -- ---- events -------------------------------------------------------------------
 
 function Crew:tell_all(err)

@@ -53,6 +53,7 @@ function Run.new(pool, crew, plan, sink)
   self.flags = self:parcel_flags()
   self.id = crew:enlist(self)
   self.task_timeout = opts.task_timeout
+  if self.task_timeout then crew.clock:start() end
   self.began = core.now()
   self.completed_before = crew.engine:completed()
   self.bar = progress.open(opts.progress_bar, source.length, opts.progress_bar_options)
@@ -199,30 +200,23 @@ function Run:result(engine, tag_index, first, count, last, elapsed)
   if count > 0 then
     self:note_done(count)
     local failed = self.sink:read(engine, self, tag_index + first, count)
-    if failed > 0 then self:settle_failures(engine, tag_index) end
+    if failed > 0 then self:settle_failures(tag_index) end
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
   self:adapt(max(first + count, 1), elapsed)
 end
 
--- The arguments of the task at `offset` in the parcel of the event at hand, or
--- nil when they cannot be read here.
-function Run:arguments_at(engine, offset)
-  local read = table.pack(pcall(engine.arguments, engine, self.crew.reader, offset))
-  return read[1] and table.pack(table.unpack(read, 2, read.n)) or nil
-end
-
 -- The failures that the sink has met in the event at hand. Arguments are read
 -- again from the parcel, which begins with task `tag_index`.
-function Run:settle_failures(engine, tag_index)
+function Run:settle_failures(tag_index)
   local failures = self.failures
   self.failures = {}
   for index, err in pairs(failures) do
     if self.over then return end
     err = errors.from(err, index)
     err.attempt = self:attempt_of(index)
-    self:decide(index, err, function() return self:arguments_at(engine, index - tag_index) end)
+    self:decide(index, err, function() return self.crew:arguments_at(index - tag_index) end)
   end
 end
 
@@ -299,7 +293,7 @@ function Run:lost(engine, tag_index, first, count, ending, w)
     engine:again(first, count)
     return
   end
-  local args = self:arguments_at(engine, first)
+  local args = self.crew:arguments_at(first)
   local err = self.crew.crash_of(ending, w, {
     task_index = index, attempt = self:attempt_of(index),
     args = args and errors.preview(args) or nil,

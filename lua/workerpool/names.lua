@@ -13,6 +13,7 @@
 -- used: a module may have put another function in its place.
 
 local core = require "workerpool.core"
+local snapshot = require "workerpool.snapshot"
 
 local names = {}
 
@@ -28,7 +29,7 @@ local known = setmetatable({}, { __mode = "v" }) -- modules collected last
 
 local loaded = package.loaded
 local registry = debug.getregistry()
-local getinfo, getupvalue = debug.getinfo, debug.getupvalue
+local getinfo = debug.getinfo
 local next, rawequal, rawget, type = next, rawequal, rawget, type
 
 -- ---- collecting --------------------------------------------------------------
@@ -253,8 +254,6 @@ local Names = {}
 Names.__index = Names
 Names.__name = "workerpool.Names"
 
-local DEEPEST, LARGEST = 4, 100
-
 ---@return workerpool.Names
 function names.new()
   return setmetatable({
@@ -263,60 +262,6 @@ function names.new()
     _direct = {},    -- value -> true: travels by reference, function or not
     _snapshots = {}, -- function -> its upvalues then
   }, Names)
-end
-
-local function upvalues_of(f)
-  local list, n = {}, 0
-  while true do
-    local name, value = getupvalue(f, n + 1)
-    if not name then break end
-    n = n + 1
-    list[n] = value
-  end
-  list.n = n
-  return list
-end
-
--- Functions with a name are not followed: their state does not travel anyway.
-local function is_followed(value, seen)
-  return type(value) == "function" and not seen[value] and not values[value]
-    and getinfo(value, "S").what ~= "C"
-end
-
--- A list of { f, upvalues }: the function and those in its upvalues.
-local function snapshot(f)
-  local list, seen, level = {}, { [f] = true }, { f }
-  for _ = 1, DEEPEST do
-    local deeper = {}
-    for _, g in ipairs(level) do
-      local upvalues = upvalues_of(g)
-      list[#list + 1] = { g, upvalues }
-      for i = 1, upvalues.n do
-        local value = upvalues[i]
-        if is_followed(value, seen) and #list + #deeper < LARGEST then
-          seen[value] = true
-          deeper[#deeper + 1] = value
-        end
-      end
-    end
-    level = deeper
-  end
-  return list
-end
-
-local function is_same(a, b)
-  return rawequal(a, b) or (a ~= a and b ~= b)
-end
-
-local function is_unchanged(list)
-  for _, entry in ipairs(list) do
-    local f, upvalues = entry[1], entry[2]
-    for i = 1, upvalues.n do
-      local _, value = getupvalue(f, i)
-      if not is_same(value, upvalues[i]) then return false end
-    end
-  end
-  return true
 end
 
 --- Remembers a value that every worker forked from now on has.
@@ -339,7 +284,7 @@ function Names:remember(value, direct)
   end
   if type(value) == "function" then
     -- The first snapshot stays: workers may have been forked since.
-    self._snapshots[value] = self._snapshots[value] or snapshot(value)
+    self._snapshots[value] = self._snapshots[value] or snapshot.of(value, values)
   elseif direct and (type(value) == "table" or type(value) == "userdata") then
     self._direct[value] = true
     core.note_name(value)
@@ -354,7 +299,20 @@ function Names:id_of(value)
   if not id then return nil end
   if self._direct[value] then return id end
   local before = self._snapshots[value]
-  return before and is_unchanged(before) and id or nil
+  return before and snapshot.is_unchanged(before) and id or nil
+end
+
+--- A snapshot of a function which goes out as the same bytes for as long as the
+--- snapshot is unchanged, or nil: then it has to be looked at anew each time.
+---@param f function
+---@return table?
+function Names:settled(f)
+  if self:id_of(f) then return self._snapshots[f] end
+  local list = snapshot.of(f, values)
+  local named = setmetatable({}, {
+    __index = function(_, value) return values[value] or self._direct[value] end,
+  })
+  return snapshot.is_settled(list, named) and list or nil
 end
 
 ---@param id integer

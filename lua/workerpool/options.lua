@@ -236,6 +236,10 @@ function problem(call, given, title)
   return checked
 end
 
+-- What a call without options gets. Nobody writes into the options of a call,
+-- only into those of a pool.
+local of_none = { map = problem("map"), apply = problem("apply") }
+
 --- Checks options and fills in defaults; raises on any mistake. `level`
 --- counts as in error(): 1 blames the line that calls check, 2 the line that
 --- called the function in which that line stands.
@@ -245,6 +249,7 @@ end
 ---@param title? string what to call the call in messages, such as "imap"
 ---@return table checked
 local function check(call, given, level, title)
+  if given == nil and of_none[call] then return of_none[call] end
   local checked, message = problem(call, given, title)
   if not checked then error(message, (level or 1) + 1) end
   return checked

@@ -335,7 +335,8 @@ end
 
 -- ---- the apply family -------------------------------------------------------------------
 
-local function apply_async(self, title, f, args, opts, level)
+-- The queue, and the task in it.
+local function submit(self, title, f, args, opts, level)
   check_owner(self, level)
   check_function(f, title, level)
   local call = options.check("apply", opts, level, title)
@@ -345,12 +346,13 @@ local function apply_async(self, title, f, args, opts, level)
     or self:crew_for(f, call, level)
   if not self.queue then
     self.queue = async.Queue.new(self, crew)
-    self.queue.last_id = self.last_task_id
+    self.queue.last_id = self.last_task_id or 0
     crew:ensure(self.n_jobs)
   end
-  local result = self.queue:apply(f, args, call)
-  self.last_task_id = result:task_id()
-  return result
+  local queue = self.queue
+  local task = queue:submit(f, args, call)
+  self.last_task_id = task.id
+  return queue, task
 end
 
 --- Calls f with the list of arguments in a worker, and does not wait.
@@ -359,8 +361,9 @@ end
 ---@param opts? workerpool.ApplyOptions
 ---@return workerpool.AsyncResult
 function WorkerPool:apply_async(f, args, opts)
-  local result = apply_async(self, "apply_async", f, args, opts, 3)
-  return result
+  local queue, task = submit(self, "apply_async", f, args, opts, 3)
+  queue:poll(0)
+  return queue:result_of(task)
 end
 
 --- Calls f with the list of arguments in a worker, waits, and returns what f
@@ -370,8 +373,8 @@ end
 ---@param opts? workerpool.ApplyOptions
 ---@return any ...
 function WorkerPool:apply(f, args, opts)
-  local result = apply_async(self, "apply", f, args, opts, 3)
-  return result:get()
+  local queue, task = submit(self, "apply", f, args, opts, 3)
+  return queue:get(task)
 end
 
 --- Handles what has come in, for at most `seconds` (0).

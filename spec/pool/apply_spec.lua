@@ -55,6 +55,22 @@ describe("apply_async", function()
     assert.are.equal(1, result:task_id())
   end)
 
+  it("sends a function again when something that it closes over has changed", function()
+    local pool <close> = WorkerPool { n_jobs = 1 }
+    local factor, list = 2, { 10 }
+    local function inner(x) return x * factor end
+    local function f(x) return inner(x) + list[1] end
+    assert.are.equal(1, pool:apply(add, { 1 })) -- so f is newer than the worker
+    assert.are.equal(16, pool:apply(f, { 3 }))
+    assert.are.equal(16, pool:apply(f, { 3 }))
+    factor = 3
+    assert.are.equal(19, pool:apply(f, { 3 }))
+    list[1] = 20
+    assert.are.equal(29, pool:apply(f, { 3 }))
+    assert.are.equal(3, pool:apply(add, { 3 }))
+    assert.are.equal(29, pool:apply(f, { 3 }))
+  end)
+
   it("sends a function with the upvalues of now", function()
     local pool <close> = WorkerPool { n_jobs = 2 }
     local results = {}

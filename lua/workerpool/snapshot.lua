@@ -1,0 +1,90 @@
+-- What a function closes over at one moment: its upvalues, and those of the
+-- functions among them. Tells later whether the function would still be sent
+-- as it was.
+
+local getinfo, getupvalue = debug.getinfo, debug.getupvalue
+local rawequal, type = rawequal, type
+
+local snapshot = {}
+
+local DEEPEST, LARGEST = 4, 100
+
+local function upvalues_of(f)
+  local list, n = {}, 0
+  while true do
+    local name, value = getupvalue(f, n + 1)
+    if not name then break end
+    n = n + 1
+    list[n] = value
+  end
+  list.n = n
+  return list
+end
+
+-- Functions with a name are not followed: their state does not travel anyway.
+local function is_followed(value, named)
+  return type(value) == "function" and not named[value] and getinfo(value, "S").what ~= "C"
+end
+
+--- A list of { f, upvalues }: the function and those in its upvalues.
+---@param f function
+---@param named table what travels by a name, as keys
+---@return table
+function snapshot.of(f, named)
+  local list, seen, level = {}, { [f] = true }, { f }
+  for _ = 1, DEEPEST do
+    local deeper = {}
+    for _, g in ipairs(level) do
+      local upvalues = upvalues_of(g)
+      list[#list + 1] = { g, upvalues }
+      for i = 1, upvalues.n do
+        local value = upvalues[i]
+        if not seen[value] and is_followed(value, named) and #list + #deeper < LARGEST then
+          seen[value] = true
+          deeper[#deeper + 1] = value
+        end
+      end
+    end
+    level = deeper
+  end
+  return list
+end
+
+local function is_same(a, b)
+  return rawequal(a, b) or (a ~= a and b ~= b)
+end
+
+--- Are all upvalues what they were, compared as by rawequal?
+---@param list table
+---@return boolean
+function snapshot.is_unchanged(list)
+  for _, entry in ipairs(list) do
+    local f, upvalues = entry[1], entry[2]
+    for i = 1, upvalues.n do
+      local _, value = getupvalue(f, i)
+      if not is_same(value, upvalues[i]) then return false end
+    end
+  end
+  return true
+end
+
+local IMMUTABLE = { ["nil"] = true, boolean = true, number = true, string = true }
+
+--- Does a function with unchanged upvalues stay the same to others? Not when
+--- there is a table among them that travels by value, for it may change inside.
+---@param list table
+---@param named table
+---@return boolean
+function snapshot.is_settled(list, named)
+  local seen = {}
+  for _, entry in ipairs(list) do seen[entry[1]] = true end
+  for _, entry in ipairs(list) do
+    for i = 1, entry[2].n do
+      local value = entry[2][i]
+      if not (IMMUTABLE[type(value)] or named[value] or seen[value]) then return false end
+    end
+  end
+  return true
+end
+
+return snapshot
