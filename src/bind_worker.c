@@ -196,9 +196,16 @@ static int is_retired(const wp_link *l) {
 /* The kernel adds up all our pages for this, so it is not asked too often. */
 #define WEIGH_EVERY_NS 50000000u
 
+static int has_outgrown(lua_State *L, const wp_link *l) {
+  return (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 > l->max_heap;
+}
+
 static void weigh(lua_State *L, wp_link *l) {
-  if (l->max_heap && (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 > l->max_heap)
-    l->too_large = 1;
+  if (l->max_heap && has_outgrown(L, l)) {
+    /* What the last task has left behind is young, and goes for little. */
+    lua_gc(L, LUA_GCSTEP, 0);
+    l->too_large = has_outgrown(L, l);
+  }
   if (l->max_memory == 0) return;
   uint64_t now = wp_now_ns();
   if (now - l->weighed_ns < WEIGH_EVERY_NS) return;

@@ -311,7 +311,10 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
     got = poll_descriptors(p, nap_ms);
     if (got < 0) return got;
     if (got == 0 && wait_ms == 0) return 0;
-    if (got == 0 && nap_ms == LONGEST_NAP_MS) return -EINTR;
+    if (got == 0 && nap_ms == LONGEST_NAP_MS) {
+      wp_worker_recall_loans(p);
+      return -EINTR;
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #define WP_ENGINE_H
 
 #include "arena.h"
+#include "loan.h"
 #include "process.h"
 #include "region.h"
 #include "workerpool.h"
@@ -44,6 +45,7 @@ typedef struct wp_host_worker {
   int output;        /* what it prints, if relayed, or -1 */
   wp_bytes assembly; /* a body that came in pieces, so far */
   uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
+  wp_loans loans;
 } wp_host_worker;
 
 #define WP_NO_SLOT UINT32_MAX
@@ -79,6 +81,7 @@ struct wp_pool {
   /* What the last event handed out, settled by the next wp_next. */
   wp_record held;
   int holds_record;
+  int held_loan;            /* what its body lies in, or -1 */
   unsigned held_worker;
   uint32_t ended_slot;
   int clear_assembly;
@@ -104,6 +107,8 @@ int wp_worker_take_output(wp_pool *p, unsigned w, wp_event *event);
 /* The death of a worker whose records are all taken: 1 and *event. */
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
 void wp_worker_settle(wp_pool *p);
+/* Nothing has come for a while: takes back what workers need no more. */
+void wp_worker_recall_loans(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */
 void wp_worker_wake(wp_pool *p, int target);
 

@@ -70,6 +70,7 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->ring_head, 0);
   atomic_store(&line->ring_tail, 0);
   atomic_store(&line->stop, WP_STOP_NOT);
+  for (int i = 0; i < WP_LOANS; i++) atomic_store(&line->loan[i], 0);
 }
 
 static int watch(wp_pool *p, unsigned w) {
@@ -260,19 +261,36 @@ static int fill_event(wp_pool *p, unsigned w, const wp_record *r,
 }
 
 /* The last piece completes what the ones before have gathered. */
+static int assemble(wp_pool *p, unsigned w, wp_event *e) {
+  wp_host_worker *hw = &p->workers[w];
+  int status = wp_bytes_append(&hw->assembly, e->data, e->length);
+  if (status < 0) return status;
+  e->data = hw->assembly.data;
+  e->length = hw->assembly.len;
+  p->clear_assembly = 1;
+  wp_loan_offer(&hw->loans, &p->region.lines[w], &p->arena, e->length);
+  return WP_OK;
+}
+
+static int find_lent(wp_pool *p, unsigned w, wp_event *e) {
+  wp_lent lent;
+  if (e->length != sizeof(lent)) return WP_ECORRUPT;
+  memcpy(&lent, e->data, sizeof(lent));
+  p->held_loan = wp_loan_of(&p->workers[w].loans, &p->region.lines[w], &lent);
+  if (p->held_loan < 0) return WP_ECORRUPT;
+  e->data = p->arena.base + lent.offset;
+  e->length = lent.length;
+  return WP_OK;
+}
+
 static int complete(wp_pool *p, unsigned w, const wp_record *r,
                     const unsigned char *body, wp_event *e) {
-  wp_bytes *assembly = &p->workers[w].assembly;
+  int status = WP_OK;
   e->data = body;
   e->length = r->size;
-  if (assembly->len > 0) {
-    int status = wp_bytes_append(assembly, body, r->size);
-    if (status < 0) return status;
-    e->data = assembly->data;
-    e->length = assembly->len;
-    p->clear_assembly = 1;
-  }
-  return fill_event(p, w, r, e);
+  if (r->flags & WP_RECORD_LENT) status = find_lent(p, w, e);
+  else if (p->workers[w].assembly.len > 0) status = assemble(p, w, e);
+  return status < 0 ? status : fill_event(p, w, r, e);
 }
 
 static void consume(wp_pool *p, unsigned w, const wp_record *r) {
@@ -291,6 +309,7 @@ int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
       p->held = record;
       p->held_worker = w;
       p->holds_record = 1;
+      p->held_loan = -1;
       return complete(p, w, &record, body, e);
     }
     got = wp_bytes_append(&p->workers[w].assembly, body, record.size);
@@ -301,10 +320,18 @@ int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
 }
 
 /* Gives back what the last event lent out. */
+static void settle_record(wp_pool *p) {
+  unsigned w = p->held_worker;
+  /* First, so that a worker which waits for either finds both. */
+  if (p->held_loan >= 0)
+    wp_loan_renew(&p->workers[w].loans, &p->region.lines[w], p->held_loan);
+  consume(p, w, &p->held);
+  p->holds_record = 0;
+}
+
 void wp_worker_settle(wp_pool *p) {
   wp_bytes *assembly = &p->workers[p->held_worker].assembly;
-  if (p->holds_record) consume(p, p->held_worker, &p->held);
-  p->holds_record = 0;
+  if (p->holds_record) settle_record(p);
   if (p->clear_assembly) {
     assembly->len = 0;
     if (assembly->cap > WP_RING_BYTES) wp_bytes_free(assembly);
@@ -312,6 +339,11 @@ void wp_worker_settle(wp_pool *p) {
   p->clear_assembly = 0;
   if (p->ended_slot != WP_NO_SLOT) wp_parcel_release(p, p->ended_slot);
   p->ended_slot = WP_NO_SLOT;
+}
+
+void wp_worker_recall_loans(wp_pool *p) {
+  for (unsigned w = 0; w < p->config.n_workers; w++)
+    wp_loan_recall(&p->workers[w].loans, &p->region.lines[w], &p->arena, 0);
 }
 
 /* ---- what it prints ----------------------------------------------------- */
@@ -389,6 +421,7 @@ int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   wp_figures_end(&p->region.figures[w]);
   close_descriptors(hw);
   wp_bytes_free(&hw->assembly);
+  wp_loan_recall(&hw->loans, &p->region.lines[w], &p->arena, 1);
   hw->state = WP_WORKER_ABSENT;
   p->running--;
   /* It may have been woken for a parcel that it did not live to claim. */

@@ -67,6 +67,8 @@ enum {
   WP_PHASE_EXIT
 };
 
+#define WP_LOANS 2 /* blocks of the arena lent to one worker */
+
 /* wp_line.stop: stay; leave when nothing is left to claim; leave now. */
 enum { WP_STOP_NOT, WP_STOP_WHEN_DONE, WP_STOP_NOW };
 
@@ -89,6 +91,7 @@ typedef struct wp_line {
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
   wp_atomic32 stop;         /* WP_STOP_… */
+  wp_atomic64 loan[WP_LOANS]; /* the worker stores 0: see loan.h */
 } wp_line;
 
 /*
@@ -158,7 +161,8 @@ enum {
 };
 enum {
   WP_RECORD_MORE = 1, /* the body goes on in the next record */
-  WP_RECORD_LAST = 2  /* the parcel is finished */
+  WP_RECORD_LAST = 2, /* the parcel is finished */
+  WP_RECORD_LENT = 4  /* the body is a wp_lent: see loan.h */
 };
 
 typedef struct wp_record {

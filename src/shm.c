@@ -36,6 +36,14 @@ void wp_shm_discard(void *addr, size_t size) {
   (void)madvise(addr, size, MADV_REMOVE);
 }
 
+#define HUGE_PAGE ((uintptr_t)1 << 21)
+
+void wp_shm_in_huge_pages(void *at, size_t size) {
+  uintptr_t first = ((uintptr_t)at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  uintptr_t end = ((uintptr_t)at + size) & ~(HUGE_PAGE - 1);
+  if (first < end) (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 void wp_shm_unmap(void *addr, size_t size) {
   if (addr) munmap(addr, size);
 }

@@ -20,6 +20,10 @@ int wp_shm_map_at(void *addr, size_t size, int fd, size_t offset);
 /* Gives the pages of a mapped range back; it reads as zeros afterwards. */
 void wp_shm_discard(void *addr, size_t size);
 
+/* Asks for huge pages in [at, at + size), as far as whole ones fit: to touch a
+** fresh page costs more than to copy one, and a huge one is touched once. */
+void wp_shm_in_huge_pages(void *at, size_t size);
+
 void wp_shm_unmap(void *addr, size_t size);
 
 #endif

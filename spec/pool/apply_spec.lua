@@ -165,6 +165,34 @@ describe("apply_async", function()
     assert.are.equal(2, second:get())
   end)
 
+  it("gives the caller a result also when a callback raises just then", function()
+    local pool <close> = WorkerPool { n_jobs = 1 }
+    local function raise() error("mine", 0) end
+    local results, raised = {}, 0
+    for i = 1, 50 do
+      local ok, result
+      repeat
+        ok, result = pcall(pool.apply_async, pool, add, { i }, { callback = raise })
+        if not ok then
+          assert.are.equal("mine", result)
+          raised = raised + 1
+        end
+      until ok
+      results[i] = result
+    end
+    for i = 1, 50 do
+      repeat
+        local ok, value = pcall(results[i].get, results[i])
+        if not ok then
+          assert.are.equal("mine", value)
+          raised = raised + 1
+        end
+      until ok
+      assert.are.equal(i, results[i]:get())
+    end
+    assert.are.equal(50, raised)
+  end)
+
   it("cancels a queued task, which then never runs", function()
     local pool <close> = WorkerPool { n_jobs = 1 }
     local path = helper.tmpdir() .. "/ran"

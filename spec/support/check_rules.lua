@@ -10,7 +10,7 @@ engine.c, engine.h, engine_parcel.c and so on. The first room that fits counts.
 
 ---- the tables ---------------------------------------------------------------
 
-local MECHANICS = "base layout region arena queue ring figures process bell"
+local MECHANICS = "base layout region arena loan queue ring figures process bell"
 
 -- room, what it may include of ours, and "lua" where it may see Lua.
 local ROOMS = {
@@ -26,6 +26,7 @@ local ROOMS = {
   { "queue", "base layout" },
   { "region", "base shm layout bell" },
   { "arena", "base shm layout" },
+  { "loan", "base layout arena" },
   { "ring", "base shm layout region" },
   { "figures", "base layout" },
   { "shared*", "base shm layout process" },
