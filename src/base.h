@@ -14,6 +14,7 @@
 /* Limits, all of them. A limit that a user can meet is in the manual. */
 #define WP_LIMIT_WORKERS 1024     /* workers of one pool */
 #define WP_LIMIT_PARCELS 16384    /* parcels of one pool under way */
+#define WP_SPARE_PARCELS 64       /* of these: for what is submitted again */
 #define WP_LIMIT_QUEUE 16384      /* entries of one queue, a power of two */
 #define WP_LIMIT_DEPTH 4000       /* nesting of one value */
 #define WP_LIMIT_MESSAGE ((size_t)1 << 36) /* bytes of one message: 64 GiB */

@@ -111,13 +111,13 @@ static uint32_t slot_of(const wp_pool *p, uint64_t ticket) {
   return slot;
 }
 
-static int take_slot(wp_pool *p, uint32_t *slot) {
+static int take_slot(wp_pool *p, unsigned spare, uint32_t *slot) {
+  if (p->pending + spare >= WP_LIMIT_PARCELS) return WP_EFULL;
   if (p->first_free != WP_NO_SLOT) {
     *slot = p->first_free;
     p->first_free = p->parcels[*slot].next_free;
     return WP_OK;
   }
-  if (p->n_used == WP_LIMIT_PARCELS) return WP_EFULL;
   int status = p->n_used == p->n_room ? grow(p) : WP_OK;
   if (status == WP_OK) *slot = p->n_used++;
   return status;
@@ -178,11 +178,13 @@ static int check(const wp_pool *p, const wp_parcel *parcel) {
   return parcel->length > WP_LIMIT_MESSAGE ? WP_ETOOBIG : WP_OK;
 }
 
-int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
+/* Slots are kept `spare` for others. */
+static int submit(wp_pool *p, const wp_parcel *parcel, unsigned spare,
+                  uint64_t *ticket) {
   uint64_t offset;
   uint32_t slot = WP_NO_SLOT;
   int status = check(p, parcel);
-  if (status == WP_OK) status = take_slot(p, &slot);
+  if (status == WP_OK) status = take_slot(p, spare, &slot);
   if (status < 0) return status;
   status = store(p, parcel->data, parcel->length, &offset);
   if (status < 0) {
@@ -194,6 +196,10 @@ int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
   if (status < 0) wp_parcel_release(p, slot);
   else if (ticket) *ticket = wp_ticket_of(p, slot);
   return status;
+}
+
+int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
+  return submit(p, parcel, WP_SPARE_PARCELS, ticket);
 }
 
 int wp_cancel(wp_pool *p, uint64_t ticket) {
@@ -254,7 +260,7 @@ int wp_submit_again(wp_pool *p, const wp_event *event, uint32_t first,
                      .skip = s->skip + first,
                      .flags = s->flags,
                      .target = target};
-  return wp_submit(p, &again, ticket);
+  return submit(p, &again, 0, ticket);
 }
 
 int wp_parcel_data(const wp_pool *p, const wp_event *event,

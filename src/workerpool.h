@@ -128,7 +128,8 @@ typedef struct wp_parcel {
 #define WP_ANY (-1)
 
 /* Queues a parcel; data is copied. *ticket names it until it has ended.
-** WP_EFULL: WP_LIMIT_PARCELS are under way; take events first. */
+** WP_EFULL: WP_LIMIT_PARCELS are under way, but for those spare; take events
+** first. */
 WP_API int wp_submit(wp_pool *pool, const wp_parcel *parcel, uint64_t *ticket);
 
 /* Takes back a parcel that no worker has claimed: 1, or 0 when it is too

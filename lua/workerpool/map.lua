@@ -104,7 +104,8 @@ end
 function Run:room()
   local most = self.opts.max_tasks_active
   if self.in_flight >= self.depth or
-     self.open_chunks + self.in_flight >= WINDOW * self.n_workers then
+     self.open_chunks + self.in_flight >= WINDOW * self.n_workers or
+     self.crew.engine:pending() >= core.MOST_PARCELS then
     return 0
   end
   return most and most - self.active or math.maxinteger
