@@ -11,12 +11,6 @@
 #include <limits.h>
 #include <string.h>
 
-enum {
-  LEVEL_SLOTS = 4,   /* of the Lua stack: table, key, value, and one more */
-  CHECK_LEVELS = 16, /* levels that one check of the stack is good for */
-  SPARE_MOST = 1000  /* kept strings that a message may leave in the codec */
-};
-
 /* ---- bytes -------------------------------------------------------------- */
 
 int wp_read_corrupt(wp_reader *r, const char *what) {
@@ -48,29 +42,25 @@ uint64_t wp_read_varint(wp_reader *r) {
   return 0;
 }
 
-void wp_read_owe(wp_reader *r, uint64_t n) {
+static inline void check_owed(wp_reader *r, uint64_t n) {
   if (left(r) < r->owed || n > left(r) - r->owed)
     wp_read_corrupt(r, "more values promised than there are bytes");
+}
+
+void wp_read_owe(wp_reader *r, uint64_t n) {
+  check_owed(r, n);
   r->owed += n;
 }
 
-void wp_read_deeper(wp_reader *r) {
-  if (++r->depth > WP_LIMIT_DEPTH)
+void wp_read_check_depth(wp_reader *r) {
+  if (r->depth > WP_LIMIT_DEPTH)
     wp_read_corrupt(r, "values nested too deep");
-  if (r->depth % CHECK_LEVELS == 0)
-    luaL_checkstack(r->L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK,
-                    "values nested too deep");
+  luaL_checkstack(r->L, WP_CHECK_SLOTS, "values nested too deep");
+  r->checked = r->depth + WP_CHECK_LEVELS - 1;
+  if (r->checked > WP_LIMIT_DEPTH) r->checked = WP_LIMIT_DEPTH;
 }
 
 /* ---- objects ------------------------------------------------------------ */
-
-lua_Integer wp_read_number(wp_reader *r) { return r->objects++; }
-
-void wp_read_note(wp_reader *r, lua_Integer number) {
-  if (!r->refs) return;
-  lua_pushvalue(r->L, -1);
-  lua_rawseti(r->L, r->refs, number + 1);
-}
 
 static void read_ref(wp_reader *r) {
   uint64_t number = wp_read_varint(r);
@@ -91,42 +81,77 @@ static void read_text(wp_reader *r, uint64_t len) {
   if (len > WP_KEEP_MOST) wp_read_note(r, wp_read_number(r));
 }
 
+/*
+** The first kept strings and classes have places on the stack, where a push
+** takes 12 instructions; the others are in a table, where it takes 50.
+*/
+void wp_read_keep(wp_reader *r) {
+  lua_State *L = r->L;
+  lua_pushvalue(L, -1);
+  if (r->n_kept < WP_KEPT_INLINE) {
+    if (lua_type(L, -1) == LUA_TSTRING) r->strings |= 1u << r->n_kept;
+    lua_replace(L, r->kept + r->n_kept++);
+    return;
+  }
+  if (r->n_kept == WP_KEPT_INLINE) {
+    lua_newtable(L);
+    lua_replace(L, r->kept + WP_KEPT_INLINE);
+  }
+  if (r->n_kept == INT_MAX) wp_read_corrupt(r, "too many kept strings");
+  lua_rawseti(L, r->kept + WP_KEPT_INLINE, r->n_kept++);
+}
+
 static void read_keep(wp_reader *r) {
   if (!r->kept) wp_read_corrupt(r, "a string to keep in a message without");
   read_bytes(r, wp_read_byte(r));
-  lua_pushvalue(r->L, -1);
-  lua_rawseti(r->L, r->kept, ++r->n_kept);
+  wp_read_keep(r);
 }
 
-static inline void read_kept(wp_reader *r, uint64_t number) {
-  if (number >= (uint64_t)r->n_kept ||
-      lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1) != LUA_TSTRING)
+/* Pushes what was kept, and returns its type. */
+static int push_kept(wp_reader *r, uint64_t number) {
+  if (number >= (uint64_t)r->n_kept) return LUA_TNONE;
+  if (number >= WP_KEPT_INLINE)
+    return lua_rawgeti(r->L, r->kept + WP_KEPT_INLINE, (lua_Integer)number);
+  lua_pushvalue(r->L, r->kept + (int)number);
+  return lua_type(r->L, -1);
+}
+
+static void read_kept(wp_reader *r, uint64_t number) {
+  if (push_kept(r, number) != LUA_TSTRING)
     wp_read_corrupt(r, "a kept string that is not there");
 }
 
-static void read_kept_class(wp_reader *r, uint64_t number) {
-  if (number >= (uint64_t)r->n_kept ||
-      lua_rawgeti(r->L, r->kept, (lua_Integer)number + 1) != LUA_TTABLE)
-    wp_read_corrupt(r, "a class that is not there");
+/* Tags A0 to BF. */
+static inline void read_first_kept(wp_reader *r, unsigned number) {
+  if (!(r->strings >> number & 1))
+    wp_read_corrupt(r, "a kept string that is not there");
+  lua_pushvalue(r->L, r->kept + (int)number);
 }
 
 int wp_read_known_class(wp_reader *r) {
   unsigned tag = r->p < r->end ? *r->p : 0;
   if (tag >> 5 != WP_TAG_KEPT >> 5 && tag != WP_TAG_KEPTV) return 0;
   r->p++;
-  read_kept_class(r, tag == WP_TAG_KEPTV ? wp_read_varint(r)
-                                         : tag - (unsigned)WP_TAG_KEPT);
+  uint64_t number = tag - (unsigned)WP_TAG_KEPT;
+  if (tag == WP_TAG_KEPTV) number = wp_read_varint(r);
+  if (push_kept(r, number) != LUA_TTABLE)
+    wp_read_corrupt(r, "a class that is not there");
   return 1;
 }
 
 /* ---- tables ------------------------------------------------------------- */
 
-static inline void read_value(wp_reader *r);
+/*
+** Who reads several values keeps r->owed in a local, gives on what is owed
+** behind each, and puts it back at the end: only values that are more than a
+** scalar store it.
+*/
+static inline void read_value(wp_reader *r, uint64_t owed);
+static inline void read_tag(wp_reader *r, unsigned tag, uint64_t owed);
 
 /* stack: … -> …, key */
-static inline void read_key(wp_reader *r) {
-  unsigned tag = r->p < r->end ? *r->p : 0;
-  read_value(r);
+static void read_odd_key(wp_reader *r, unsigned tag, uint64_t owed) {
+  read_tag(r, tag, owed);
   if (tag < WP_TAG_NIL) return; /* an integer, a string, or a table */
   if (lua_isnil(r->L, -1)) wp_read_corrupt(r, "a key that is nil");
   if (tag == WP_TAG_FLOAT) {
@@ -136,9 +161,13 @@ static inline void read_key(wp_reader *r) {
 }
 
 /* stack: …, t -> …, t */
-static inline void read_pair(wp_reader *r) {
-  read_key(r);
-  read_value(r);
+static inline __attribute__((always_inline)) void read_pair(wp_reader *r,
+                                                            uint64_t owed) {
+  unsigned tag = *take(r, 1);
+  if (tag >> 5 == WP_TAG_KEPT >> 5) read_first_kept(r, tag - WP_TAG_KEPT);
+  else if (tag >> 5 == WP_TAG_TEXT >> 5) read_bytes(r, tag - WP_TAG_TEXT);
+  else read_odd_key(r, tag, owed + 1);
+  read_value(r, owed);
   lua_rawset(r->L, -3);
 }
 
@@ -148,13 +177,12 @@ static int is_end(wp_reader *r) {
 }
 
 static inline void read_map(wp_reader *r, unsigned pairs, lua_Integer number) {
-  wp_read_owe(r, 2 * (uint64_t)pairs);
+  uint64_t owed = r->owed;
+  check_owed(r, 2 * (uint64_t)pairs);
   lua_createtable(r->L, 0, (int)pairs);
   wp_read_note(r, number);
-  for (unsigned i = 0; i < pairs; i++) {
-    r->owed -= 2;
-    read_pair(r);
-  }
+  while (pairs-- > 0) read_pair(r, owed + 2 * (uint64_t)pairs);
+  r->owed = owed;
 }
 
 /* More than `least` pairs. What is not there was promised to make others
@@ -162,15 +190,17 @@ static inline void read_map(wp_reader *r, unsigned pairs, lua_Integer number) {
 static void read_big_map(wp_reader *r, unsigned k, lua_Integer number) {
   if (k > WP_BIGMAP_MOST) wp_read_corrupt(r, "a table larger than any");
   size_t hint = (size_t)1 << k, promised = hint / 2, pairs = 0;
-  wp_read_owe(r, 2 * promised);
+  uint64_t owed = r->owed;
+  check_owed(r, 2 * promised);
   lua_createtable(r->L, 0, (int)hint);
   wp_read_note(r, number);
   while (!is_end(r)) {
-    if (pairs++ < promised) r->owed -= 2;
-    read_pair(r);
+    pairs++;
+    read_pair(r, owed + (pairs < promised ? 2 * (promised - pairs) : 0));
   }
   if (pairs <= promised) wp_read_corrupt(r, "a table smaller than promised");
   r->p++;
+  r->owed = owed;
 }
 
 /* A block is items i … of a list of n; returns the number of them. */
@@ -186,37 +216,38 @@ static uint32_t read_floats(wp_reader *r, lua_Integer i, lua_Integer n) {
     lua_pushnumber(r->L, x);
     lua_rawseti(r->L, -2, i + (lua_Integer)k);
   }
-  r->owed -= count;
   return count;
 }
 
 /* stack: …, t -> …, t */
-static inline void read_items(wp_reader *r, lua_Integer n) {
+static inline void read_items(wp_reader *r, lua_Integer n, uint64_t owed) {
   lua_Integer i = 1;
   while (i <= n) {
-    if (r->p < r->end && *r->p == WP_TAG_FLOATS) {
-      r->p++;
+    unsigned tag = *take(r, 1);
+    if (tag == WP_TAG_FLOATS) {
       i += read_floats(r, i, n);
     } else {
-      r->owed--;
-      read_value(r);
+      read_tag(r, tag, owed + (uint64_t)(n - i));
       lua_rawseti(r->L, -2, i++);
     }
   }
 }
 
 static inline void read_list(wp_reader *r, int mixed, lua_Integer number) {
-  uint64_t n = wp_read_varint(r);
-  wp_read_owe(r, n);
+  uint64_t n = wp_read_varint(r), owed = r->owed;
+  check_owed(r, n);
   lua_createtable(r->L, n > INT_MAX ? INT_MAX : (int)n, 0);
   wp_read_note(r, number);
-  read_items(r, (lua_Integer)n);
-  if (!mixed) return;
-  while (!is_end(r)) read_pair(r);
-  r->p++;
+  read_items(r, (lua_Integer)n, owed);
+  if (mixed) {
+    while (!is_end(r)) read_pair(r, owed);
+    r->p++;
+  }
+  r->owed = owed;
 }
 
-static void read_table(wp_reader *r, unsigned tag, lua_Integer number) {
+static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
+                                                 lua_Integer number) {
   wp_read_deeper(r);
   switch (tag >> 5) {
     case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
@@ -244,13 +275,9 @@ static size_t size_of_number(unsigned tag) {
                              : (size_t)1 << (tag - WP_TAG_INT8);
 }
 
-static inline void push_float(lua_State *L, const unsigned char *p) {
+static inline void push_number(lua_State *L, unsigned tag,
+                               const unsigned char *p) {
   lua_Number x;
-  memcpy(&x, p, sizeof(x));
-  lua_pushnumber(L, x);
-}
-
-static void push_number(lua_State *L, unsigned tag, const unsigned char *p) {
   int64_t n64;
   int32_t n32;
   int16_t n16;
@@ -268,7 +295,9 @@ static void push_number(lua_State *L, unsigned tag, const unsigned char *p) {
       memcpy(&n64, p, sizeof(n64));
       lua_pushinteger(L, n64);
       break;
-    default: push_float(L, p);
+    default:
+      memcpy(&x, p, sizeof(x));
+      lua_pushnumber(L, x);
   }
 }
 
@@ -279,13 +308,6 @@ static void read_tagged(wp_reader *r, unsigned tag) {
     case WP_TAG_NIL: lua_pushnil(L); break;
     case WP_TAG_FALSE: lua_pushboolean(L, 0); break;
     case WP_TAG_TRUE: lua_pushboolean(L, 1); break;
-    case WP_TAG_INT8:
-    case WP_TAG_INT16:
-    case WP_TAG_INT32:
-    case WP_TAG_INT64:
-    case WP_TAG_FLOAT:
-      push_number(L, tag, take(r, size_of_number(tag)));
-      break;
     case WP_TAG_TEXT8: read_text(r, wp_read_byte(r)); break;
     case WP_TAG_TEXTV: read_text(r, wp_read_varint(r)); break;
     case WP_TAG_KEEP: read_keep(r); break;
@@ -304,89 +326,66 @@ static void read_tagged(wp_reader *r, unsigned tag) {
 
 /* Inlined where tables are read, so that a level of nesting is one frame of
 ** C: processors guess returns well only from some thirty calls. */
-static inline void read_value(wp_reader *r) {
-  unsigned tag = *take(r, 1);
+static inline __attribute__((always_inline)) void read_tag(wp_reader *r,
+                                                           unsigned tag,
+                                                           uint64_t owed) {
   if (tag < WP_TAG_TEXT) {
     lua_pushinteger(r->L, (lua_Integer)tag);
   } else if (tag < WP_TAG_MAP) {
     read_bytes(r, tag - WP_TAG_TEXT);
-  } else if (tag < WP_TAG_KEPT || tag >= WP_TAG_BIGMAP) {
+  } else if (tag >= WP_TAG_INT8 && tag <= WP_TAG_FLOAT) {
+    push_number(r->L, tag, take(r, size_of_number(tag)));
+  } else if (tag < WP_TAG_KEPT || tag >= WP_TAG_BIGMAP || tag == WP_TAG_LIST) {
+    r->owed = owed;
     read_table(r, tag, wp_read_number(r));
   } else if (tag < WP_TAG_NIL) {
-    read_kept(r, tag - WP_TAG_KEPT);
-  } else if (tag == WP_TAG_FLOAT) {
-    push_float(r->L, take(r, sizeof(lua_Number)));
-  } else if (tag == WP_TAG_LIST) {
-    read_table(r, tag, wp_read_number(r));
+    read_first_kept(r, tag - WP_TAG_KEPT);
   } else {
+    r->owed = owed;
     read_tagged(r, tag);
   }
 }
 
-void wp_read_value(wp_reader *r) { read_value(r); }
+static inline __attribute__((always_inline)) void read_value(wp_reader *r,
+                                                             uint64_t owed) {
+  read_tag(r, *take(r, 1), owed);
+}
+
+void wp_read_value(wp_reader *r) { read_value(r, r->owed); }
 
 /* ---- messages ----------------------------------------------------------- */
-
-/* The table of kept strings is lent by the codec: while it is in use, or
-** after an error, another one is made. stack: … -> …, table */
-static void borrow_kept(lua_State *L, wp_codec *c) {
-  wp_codec_push(L, c);
-  if (lua_isnil(L, -1) ||
-      lua_getiuservalue(L, -1, WP_OWN_KEPT) != LUA_TTABLE) {
-    lua_newtable(L);
-  } else {
-    lua_pushnil(L);
-    lua_setiuservalue(L, -3, WP_OWN_KEPT);
-  }
-}
-
-static void give_back(lua_State *L, wp_codec *c, const wp_reader *r) {
-  if (r->n_kept > SPARE_MOST) return;
-  wp_codec_push(L, c);
-  if (!lua_isnil(L, -1)) {
-    lua_pushvalue(L, r->kept);
-    lua_setiuservalue(L, -2, WP_OWN_KEPT);
-  }
-  lua_pop(L, 1);
-}
 
 static int read_count(wp_reader *r, unsigned head) {
   uint64_t n = head & WP_HEAD_COUNT;
   if (n == WP_HEAD_COUNT) n = wp_read_varint(r);
-  wp_read_owe(r, n);
+  check_owed(r, n);
   if (n > INT_MAX - LUA_MINSTACK) wp_read_corrupt(r, "too many values");
   return (int)n;
 }
 
 static void read_values(wp_reader *r, int n) {
-  luaL_checkstack(r->L, n + CHECK_LEVELS * LEVEL_SLOTS + LUA_MINSTACK,
-                  "too many values");
-  for (int i = 0; i < n; i++) {
-    r->owed--;
-    read_value(r);
-  }
+  luaL_checkstack(r->L, n + WP_CHECK_SLOTS, "too many values");
+  r->checked = WP_CHECK_LEVELS;
+  for (; n > 0; n--) read_value(r, (uint64_t)n - 1);
 }
 
-/* stack: … -> …, values; the tables in use are put below them, and removed. */
+/* stack: … -> …, values; what is in use meanwhile stands below them. */
 static void read_with_tables(wp_reader *r, int n, unsigned head) {
   lua_State *L = r->L;
-  int top = lua_gettop(L);
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  int top = lua_gettop(L), first = top + 1;
+  luaL_checkstack(L, WP_KEPT_INLINE + LUA_MINSTACK, NULL);
   if (head & WP_HEAD_KEPT) {
-    borrow_kept(L, r->codec);
-    lua_replace(L, top + 1);
-    lua_settop(L, top + 1);
-    r->kept = top + 1;
+    r->kept = first;
+    first += WP_KEPT_INLINE + 1;
+    lua_settop(L, first - 1);
   }
   if (head & WP_HEAD_REFS) {
     lua_newtable(L);
-    r->refs = lua_gettop(L);
+    r->refs = first++;
   }
-  int tables = lua_gettop(L) - top;
   read_values(r, n);
-  if (r->kept) give_back(L, r->codec, r);
-  lua_rotate(L, top + 1, n);
-  lua_pop(L, tables);
+  for (int i = 0; i < n; i++) lua_copy(L, first + i, top + 1 + i);
+  lua_settop(L, top + n);
 }
 
 /* As in the encoder, a message of one small value has a way of its own:

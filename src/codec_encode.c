@@ -8,35 +8,13 @@
 
 #include <lauxlib.h>
 
-enum {
-  LEVEL_SLOTS = 4,    /* of the Lua stack, for a table in a table */
-  CHECK_LEVELS = 16,  /* levels that one check of the stack is good for */
-  FLOATS_LEAST = 8    /* items left from which on a block of floats is tried */
-};
-
-static void no_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
-
-static inline void write_tag(wp_codec *c, lua_State *L, int tag) {
-  room(c, L, WP_SCALAR_MOST);
-  put(c, tag);
-}
-
-static inline void write_number(wp_codec *c, lua_State *L, int at) {
-  room(c, L, WP_SCALAR_MOST);
-  if (lua_isinteger(L, at)) {
-    put_integer(c, lua_tointeger(L, at));
-  } else {
-    lua_Number n = lua_tonumber(L, at);
-    put(c, WP_TAG_FLOAT);
-    put_bytes(c, &n, sizeof(n));
-  }
-}
+/* Items left from which on a block of floats is tried. */
+enum { FLOATS_LEAST = 8 };
 
 /* ---- strings ------------------------------------------------------------ */
 
 static inline unsigned recent_index(const char *s) {
-  return (unsigned)((uint64_t)(uintptr_t)s * 0x9E3779B97F4A7C15u >>
-                    (64 - WP_RECENT_BITS));
+  return (unsigned)(wp_seen_hash((uintptr_t)s) >> (64 - WP_RECENT_BITS));
 }
 
 /* The second time, a string is written whole again, and kept. */
@@ -56,12 +34,13 @@ static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
                                const char *s, size_t len) {
   if (recent->text != s || recent->period != c->period) {
     recent->text = s;
-    recent->object = NULL;
+    recent->object = recent; /* no key has this address */
     recent->period = c->period;
     recent->kept = 0;
     wp_write_text(c, L, s, len);
   } else if (recent->kept) {
-    put_kept(c, L, recent->kept - 1);
+    room(c, L, WP_SCALAR_MOST);
+    put_kept(c, recent->kept - 1);
   } else {
     write_keep(c, L, recent, s, len);
   }
@@ -82,7 +61,8 @@ static int write_string(wp_codec *c, lua_State *L, int at,
 
 static inline wp_seen_slot *slot_of(wp_codec *c, lua_State *L,
                                     uintptr_t key) {
-  if (wp_seen_full(&c->seen) && wp_seen_grow(&c->seen) < 0) no_memory(L);
+  if (wp_seen_full(&c->seen) && wp_seen_grow(&c->seen) < 0)
+    luaL_error(L, "not enough memory");
   return wp_seen_find(&c->seen, key);
 }
 
@@ -117,53 +97,51 @@ int wp_write_again(wp_codec *c, lua_State *L, const void *object,
   return write_again(c, L, object, where);
 }
 
-void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where) {
-  if (++c->depth > WP_LIMIT_DEPTH) {
+void wp_write_check_depth(wp_codec *c, lua_State *L, const wp_place *where) {
+  if (c->depth > WP_LIMIT_DEPTH) {
     lua_pushfstring(L, "nested deeper than %d levels", WP_LIMIT_DEPTH);
     wp_path_fail(L, where);
   }
-  if (c->depth % CHECK_LEVELS == 0)
-    luaL_checkstack(L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK,
-                    "value nested too deep");
+  luaL_checkstack(L, WP_CHECK_SLOTS, "value nested too deep");
+  c->checked = c->depth + WP_CHECK_LEVELS - 1;
+  if (c->checked > WP_LIMIT_DEPTH) c->checked = WP_LIMIT_DEPTH;
 }
 
 /* ---- values ------------------------------------------------------------- */
 
-static int write_table(wp_codec *c, lua_State *L, int t,
-                       const wp_place *where);
+static __attribute__((noinline)) int write_table(wp_codec *c, lua_State *L,
+                                                 int t, const wp_place *where);
 
-static int write_rare(wp_codec *c, lua_State *L, int at,
+static int write_rare(wp_codec *c, lua_State *L, int at, int type,
                       const wp_place *where) {
-  switch (lua_type(L, at)) {
-    case LUA_TNIL: write_tag(c, L, WP_TAG_NIL); return 1;
-    case LUA_TBOOLEAN:
-      write_tag(c, L, WP_TAG_FALSE + lua_toboolean(L, at));
-      return 1;
+  switch (type) {
+    case LUA_TNIL: put(c, WP_TAG_NIL); return 1;
     case LUA_TFUNCTION: return wp_write_function(c, L, at, where);
     default: return wp_write_userdata(c, L, at, where);
   }
 }
 
-/* Inlined where tables are written, so that a level of nesting is one frame
-** of C: processors guess returns well only from some thirty calls. */
-static inline int write_typed(wp_codec *c, lua_State *L, int at, int type,
-                              const wp_place *where) {
+/* There must be room for a scalar. Inlined where tables are written, so that
+** a level of nesting is one frame of C: processors guess returns well only
+** from some thirty calls. */
+static inline __attribute__((always_inline)) int write_typed(
+    wp_codec *c, lua_State *L, int at, int type, const wp_place *where) {
   if (type == LUA_TNUMBER) {
-    write_number(c, L, at);
+    put_number(c, L, at);
     return 1;
   }
   if (type == LUA_TSTRING) return write_string(c, L, at, where);
   if (type == LUA_TTABLE) return write_table(c, L, at, where);
-  return write_rare(c, L, at, where);
-}
-
-static inline int write_value(wp_codec *c, lua_State *L, int at,
-                              const wp_place *where) {
-  return write_typed(c, L, at, lua_type(L, at), where);
+  if (type == LUA_TBOOLEAN) {
+    put(c, WP_TAG_FALSE + lua_toboolean(L, at));
+    return 1;
+  }
+  return write_rare(c, L, at, type, where);
 }
 
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
-  return write_value(c, L, at, where);
+  room(c, L, WP_SCALAR_MOST);
+  return write_typed(c, L, at, lua_type(L, at), where);
 }
 
 /* ---- tables ------------------------------------------------------------- */
@@ -183,7 +161,7 @@ static inline int is_next(lua_State *L, int t, lua_Integer i) {
 }
 
 static inline int is_float(lua_State *L, int at) {
-  return lua_type(L, at) == LUA_TNUMBER && !lua_isinteger(L, at);
+  return !lua_isinteger(L, at) && lua_type(L, at) == LUA_TNUMBER;
 }
 
 enum { ENDED, IN_ORDER, ASTRAY };
@@ -200,7 +178,6 @@ static int write_floats(wp_codec *c, lua_State *L, int t, lua_Integer *i,
                         lua_Integer n) {
   uint32_t count = 0;
   int way;
-  room(c, L, WP_SCALAR_MOST);
   put(c, WP_TAG_FLOATS);
   size_t at = offset(c);
   c->pen += sizeof(count);
@@ -242,31 +219,34 @@ static int write_odd_key(wp_codec *c, lua_State *L, int t,
   return go_on;
 }
 
-/* After a key comes mostly the one that came after it last time. Then a
-** single question to Lua is enough. */
-static inline int write_key(wp_codec *c, lua_State *L, int t,
-                            const wp_place *where) {
-  const void *object = lua_topointer(L, t + 1);
-  wp_recent *last = &c->keys[c->last_key], *guess = &c->keys[last->next];
-  if (object && guess->object == object && guess->period == c->period) {
-    c->last_key = last->next;
-    put_kept(c, L, guess->kept - 1);
-    return 1;
-  }
+/* stack: t, key, value -> the same */
+static int write_new_key(wp_codec *c, lua_State *L, int t,
+                         const wp_place *where) {
   size_t len = WP_KEEP_MOST + 1;
   const char *s = NULL;
   if (lua_type(L, t + 1) == LUA_TSTRING) s = lua_tolstring(L, t + 1, &len);
   if (len > WP_KEEP_MOST) return write_odd_key(c, L, t, where);
-  c->last_key = last->next = recent_index(s);
-  guess = &c->keys[c->last_key];
-  write_short(c, L, guess, s, len);
-  if (guess->kept) guess->object = object;
+  wp_recent *recent = &c->keys[recent_index(s)];
+  c->last_key = c->last_key->next = recent;
+  write_short(c, L, recent, s, len);
+  if (recent->kept) recent->object = lua_topointer(L, t + 1);
   return 1;
 }
 
-static inline int write_pair(wp_codec *c, lua_State *L, int t,
-                             const wp_place *where) {
-  return write_key(c, L, t, where->up) && write_value(c, L, t + 2, where);
+/* After a key comes mostly the one that came after it last time. Then a
+** single question to Lua is enough. */
+static inline __attribute__((always_inline)) int write_pair(
+    wp_codec *c, lua_State *L, int t, const wp_place *where) {
+  wp_recent *guess = c->last_key->next;
+  room(c, L, 2 * WP_SCALAR_MOST);
+  if (lua_topointer(L, t + 1) == guess->object && guess->period == c->period) {
+    c->last_key = guess;
+    put_kept(c, guess->kept - 1);
+  } else {
+    if (!write_new_key(c, L, t, where->up)) return 0;
+    room(c, L, WP_SCALAR_MOST);
+  }
+  return write_typed(c, L, t + 2, lua_type(L, t + 2), where);
 }
 
 /* Writes what comes in pairs from here on, but for keys 1 … n.
@@ -278,28 +258,37 @@ static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
     if ((i < 1 || i > n) && !write_pair(c, L, t, where)) return 0;
     lua_settop(L, t + 1);
   } while (lua_next(L, t));
-  wp_write_tag(c, L, WP_TAG_END);
+  room(c, L, WP_SCALAR_MOST);
+  put(c, WP_TAG_END);
   return 1;
 }
 
 /* stack: t, key, value -> t */
 static inline int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
-                      const wp_place *where) {
+                             const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
-  int before = LUA_TNIL;
-  room(c, L, WP_SCALAR_MOST);
+  int was_float = 0;
   size_t tag = offset(c);
   put(c, WP_TAG_LIST);
   put_varint(c, (uint64_t)n);
   int way = IN_ORDER;
   while (way == IN_ORDER && i <= n) {
-    if (before == LUA_TNUMBER && n - i >= FLOATS_LEAST && is_float(L, t + 2)) {
+    int type = lua_type(L, t + 2);
+    room(c, L, WP_SCALAR_MOST);
+    if (type != LUA_TNUMBER) {
+      if (!write_typed(c, L, t + 2, type, &place)) return 0;
+      was_float = 0;
+    } else if (lua_isinteger(L, t + 2)) {
+      put_integer(c, lua_tointeger(L, t + 2));
+      was_float = 0;
+    } else if (was_float && n - i >= FLOATS_LEAST) {
       way = write_floats(c, L, t, &i, n);
       continue;
+    } else {
+      put_float(c, lua_tonumber(L, t + 2));
+      was_float = 1;
     }
-    before = lua_type(L, t + 2);
-    if (!write_typed(c, L, t + 2, before, &place)) return 0;
     way = step(L, t, ++i);
   }
   if (i <= n) {
@@ -324,11 +313,9 @@ static void mark_map(wp_codec *c, lua_State *L, size_t tag, size_t pairs) {
 
 /* stack: t, key, value -> t */
 static inline int write_map(wp_codec *c, lua_State *L, int t,
-                     const wp_place *where) {
+                            const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
-  size_t pairs = 0;
-  room(c, L, WP_SCALAR_MOST);
-  size_t tag = offset(c);
+  size_t pairs = 0, tag = offset(c);
   c->pen++;
   do {
     if (!write_pair(c, L, t, &place)) return 0;
@@ -339,117 +326,33 @@ static inline int write_map(wp_codec *c, lua_State *L, int t,
   return 1;
 }
 
-/* A table with items that does not begin with one goes as pairs, too: its
-** items are in its hash part anyway. stack: t -> t */
+/* There must be room. A table with items that does not begin with one goes as
+** pairs, too: its items are in its hash part anyway. stack: t -> t */
 static inline int write_contents(wp_codec *c, lua_State *L, int t,
                                  const wp_place *where) {
   lua_pushnil(L);
   if (!lua_next(L, t)) {
-    write_tag(c, L, WP_TAG_MAP);
+    put(c, WP_TAG_MAP);
     return 1;
   }
   if (!is_next(L, t, 1)) return write_map(c, L, t, where);
   return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
 }
 
-/* The table is on top of the stack. */
+/* The table is on top of the stack. There is room for a scalar, and in what
+** is called here, everybody who writes before makes it again. */
 static int write_table(wp_codec *c, lua_State *L, int t,
                        const wp_place *where) {
   const void *p = lua_topointer(L, t);
   if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
   if (write_again(c, L, p, where)) return 1;
   wp_write_deeper(c, L, where);
-  int go_on = lua_getmetatable(L, t) ? wp_write_object(c, L, t, where) : 2;
+  int go_on = 2;
+  if (lua_getmetatable(L, t)) {
+    go_on = wp_write_object(c, L, t, where);
+    room(c, L, WP_SCALAR_MOST);
+  }
   if (go_on == 2) go_on = write_contents(c, L, t, where);
   c->depth--;
   return go_on;
-}
-
-/* ---- messages ----------------------------------------------------------- */
-
-static void start_message(wp_codec *c) {
-  wp_seen_start(&c->seen);
-  c->period++;
-  c->pen = c->out.data + c->out.len;
-  c->objects = 0;
-  c->kept = 0;
-  c->depth = 0;
-  c->anchored = 0;
-  c->head = 0;
-}
-
-static void write_head(wp_codec *c, lua_State *L, int n) {
-  room(c, L, WP_SCALAR_MOST);
-  if (n < WP_HEAD_COUNT) {
-    put(c, n);
-  } else {
-    put(c, WP_HEAD_COUNT);
-    put_varint(c, (uint64_t)n);
-  }
-}
-
-/* stack: …, anchor -> the same. 0: names have changed meanwhile. */
-static int write_message(wp_codec *c, lua_State *L, int first, int n,
-                         const char *label) {
-  int top = c->anchor;
-  wp_place root = {NULL, label, 1, WP_AT_ROOT};
-  start_message(c);
-  write_head(c, L, n);
-  for (; root.index <= n; root.index++) {
-    lua_pushvalue(L, first + (int)root.index - 1);
-    if (!wp_write_value(c, L, top + 1, &root)) return 0;
-    lua_settop(L, top);
-  }
-  c->out.data[c->out.len] |= c->head;
-  c->out.len = offset(c);
-  return 1;
-}
-
-static void write_all(wp_codec *c, lua_State *L, int first, int n,
-                      const char *label) {
-  if (c->state != WP_IDLE)
-    luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
-                  "nor after its end");
-  wp_codec_prepare(L, c);
-  luaL_checkstack(L, LEVEL_SLOTS * CHECK_LEVELS + LUA_MINSTACK, NULL);
-  int top = lua_gettop(L);
-  lua_pushnil(L);
-  c->anchor = top + 1;
-  c->looked = 0;
-  while (!write_message(c, L, first, n, label)) lua_settop(L, top + 1);
-  lua_settop(L, top);
-}
-
-/* A message of one number, boolean, nil or short string needs no state at
-** all: the most frequent one when tasks are small. */
-static int write_scalar(wp_codec *c, lua_State *L, int at) {
-  int type = lua_type(L, at);
-  size_t len;
-  const char *s;
-  c->pen = c->out.data + c->out.len;
-  room(c, L, WP_KEEP_MOST + WP_SCALAR_MOST);
-  put(c, 1);
-  switch (type) {
-    case LUA_TNUMBER: write_number(c, L, at); break;
-    case LUA_TSTRING:
-      s = lua_tolstring(L, at, &len);
-      if (len > WP_KEEP_MOST) return 0;
-      wp_write_text(c, L, s, len);
-      break;
-    case LUA_TNIL: put(c, WP_TAG_NIL); break;
-    case LUA_TBOOLEAN: put(c, WP_TAG_FALSE + lua_toboolean(L, at)); break;
-    default: return 0;
-  }
-  c->out.len = offset(c);
-  return 1;
-}
-
-void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
-                    const char *label) {
-  /* From here on there is a buffer for the pen to point into. */
-  if (!c->out.data && wp_bytes_reserve(&c->out, WP_SCALAR_MOST) < 0)
-    no_memory(L);
-  c->edge = c->out.data + c->out.cap;
-  if (n == 1 && c->state == WP_IDLE && write_scalar(c, L, first)) return;
-  write_all(c, L, first, n, label);
 }

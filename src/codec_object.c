@@ -154,6 +154,7 @@ static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
     wp_path_fail(L, where);
   }
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  c->checked = c->depth;
   anchor(c, L, mt + 1, lua_gettop(L));
   return lua_gettop(L) - mt;
 }
@@ -247,8 +248,7 @@ static void read_class(wp_reader *r) {
   read_string(r, "a class that is no string");
   find(r, "find_metatable");
   if (!lua_istable(L, -1)) wp_read_corrupt(r, "a class that is no table");
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, r->kept, ++r->n_kept);
+  wp_read_keep(r);
 }
 
 /*
@@ -292,6 +292,7 @@ void wp_read_packed(wp_reader *r) {
   wp_read_owe(r, n);
   for (uint64_t i = 0; i < n; i++) {
     luaL_checkstack(L, LUA_MINSTACK, "too many packed values");
+    r->checked = r->depth;
     r->owed--;
     wp_read_value(r);
   }

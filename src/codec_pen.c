@@ -47,5 +47,6 @@ void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len) {
 }
 
 void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number) {
-  put_kept(c, L, number);
+  room(c, L, WP_SCALAR_MOST);
+  put_kept(c, number);
 }

@@ -41,33 +41,43 @@ static inline void put_varint(wp_codec *c, uint64_t n) {
   put(c, (int)n);
 }
 
-static inline void put_integer(wp_codec *c, lua_Integer n) {
-  if (n >= 0 && n < WP_INT_INLINE) {
-    put(c, (int)n);
-  } else if (n == (int8_t)n) {
-    put(c, WP_TAG_INT8);
-    put(c, (int)n);
-  } else if (n == (int16_t)n) {
-    int16_t narrow = (int16_t)n;
-    put(c, WP_TAG_INT16);
-    put_bytes(c, &narrow, sizeof(narrow));
-  } else if (n == (int32_t)n) {
-    int32_t narrow = (int32_t)n;
-    put(c, WP_TAG_INT32);
-    put_bytes(c, &narrow, sizeof(narrow));
-  } else {
-    put(c, WP_TAG_INT64);
-    put_bytes(c, &n, sizeof(n));
-  }
+/*
+** Stores of bytes may change anything, says C, also the pen: it is read once
+** and stored once for a value. (Of 320 instructions for an integer in a list
+** this saved 20.)
+*/
+static inline void put_tagged(wp_codec *c, int tag, const void *data,
+                              size_t n) {
+  unsigned char *p = c->pen;
+  *p = (unsigned char)tag;
+  memcpy(p + 1, data, n);
+  c->pen = p + 1 + n;
 }
 
-/* Most strings are so short that calling memcpy would take longer. */
-static inline void put_short(wp_codec *c, const char *s, size_t len) {
-  unsigned char *p = c->pen;
-  if (len >= 8) {
+static inline void put_integer(wp_codec *c, lua_Integer n) {
+  int16_t n16 = (int16_t)n;
+  int32_t n32 = (int32_t)n;
+  int8_t n8 = (int8_t)n;
+  if ((lua_Unsigned)n < WP_INT_INLINE) put(c, (int)n);
+  else if (n == n8) put_tagged(c, WP_TAG_INT8, &n8, sizeof(n8));
+  else if (n == n16) put_tagged(c, WP_TAG_INT16, &n16, sizeof(n16));
+  else if (n == n32) put_tagged(c, WP_TAG_INT32, &n32, sizeof(n32));
+  else put_tagged(c, WP_TAG_INT64, &n, sizeof(n));
+}
+
+static inline void put_float(wp_codec *c, lua_Number n) {
+  put_tagged(c, WP_TAG_FLOAT, &n, sizeof(n));
+}
+
+/* Up to 32 bytes, by two stores that may overlap: most strings are so short
+** that calling memcpy would take longer. */
+static inline void copy_short(unsigned char *p, const char *s, size_t len) {
+  if (len >= 16) {
+    memcpy(p, s, 16);
+    memcpy(p + len - 16, s + len - 16, 16);
+  } else if (len >= 8) {
     memcpy(p, s, 8);
-    if (len > 16) memcpy(p + 8, s + 8, len - 8);
-    else memcpy(p + len - 8, s + len - 8, 8);
+    memcpy(p + len - 8, s + len - 8, 8);
   } else if (len >= 4) {
     memcpy(p, s, 4);
     memcpy(p + len - 4, s + len - 4, 4);
@@ -76,17 +86,29 @@ static inline void put_short(wp_codec *c, const char *s, size_t len) {
     p[len / 2] = (unsigned char)s[len / 2];
     p[len - 1] = (unsigned char)s[len - 1];
   }
-  c->pen += len;
 }
 
-static inline void put_kept(wp_codec *c, lua_State *L, uint32_t number) {
-  room(c, L, WP_SCALAR_MOST);
+static inline void put_short(wp_codec *c, const char *s, size_t len) {
+  unsigned char *p = c->pen;
+  if (len <= 32) copy_short(p, s, len);
+  else memcpy(p, s, len);
+  c->pen = p + len;
+}
+
+/* There must be room. */
+static inline void put_kept(wp_codec *c, uint32_t number) {
   if (number < WP_KEPT_INLINE) {
     put(c, WP_TAG_KEPT + (int)number);
   } else {
     put(c, WP_TAG_KEPTV);
     put_varint(c, number);
   }
+}
+
+/* There must be room. */
+static inline void put_number(wp_codec *c, lua_State *L, int at) {
+  if (lua_isinteger(L, at)) put_integer(c, lua_tointeger(L, at));
+  else put_float(c, lua_tonumber(L, at));
 }
 
 #endif

@@ -33,6 +33,10 @@ int wp_seen_grow(wp_seen *s);
 
 void wp_seen_free(wp_seen *s);
 
+static inline uint64_t wp_seen_hash(uintptr_t key) {
+  return (uint64_t)key * 0x9E3779B97F4A7C15u;
+}
+
 static inline int wp_seen_full(const wp_seen *s) {
   return s->used * 2 >= s->size;
 }
@@ -44,7 +48,7 @@ static inline int wp_seen_has(const wp_seen *s, const wp_seen_slot *slot) {
 /* The slot of the key, or the free one where it belongs. There must be room
 ** for one more. */
 static inline wp_seen_slot *wp_seen_find(const wp_seen *s, uintptr_t key) {
-  size_t i = (size_t)((uint64_t)key * 0x9E3779B97F4A7C15u >> s->shift);
+  size_t i = (size_t)(wp_seen_hash(key) >> s->shift);
   while (wp_seen_has(s, &s->slots[i]) && s->slots[i].key != key)
     i = (i + 1) & (s->size - 1);
   return &s->slots[i];

@@ -15,18 +15,21 @@
 /* Short strings written lately, by address: Lua has each of them once. */
 typedef struct wp_recent {
   const char *text;
-  const void *object; /* the same string, as lua_topointer gives it */
+  const void *object; /* the same string, as lua_topointer gives it, once it
+                      ** is kept; else what no key has */
   uint32_t period;    /* of the codec, when it was written */
   uint32_t kept;      /* its number + 1; 0: it came once */
-  unsigned next;      /* which key came after it, last time */
+  struct wp_recent *next; /* which key came after it, last time */
 } wp_recent;
 
 enum { WP_RECENT_BITS = 7, WP_RECENT = 1 << WP_RECENT_BITS };
 
 /*
-** Tables that may travel by name, as one bit each: a table whose bit is not
-** set needs no question to names.lua. Bits are never cleared; a wrong one
-** costs time only. One for each Lua state.
+** Tables that may travel by name, as two bits each: a table without them
+** needs no question to names.lua. Bits are never cleared; wrong ones cost
+** time only, but a lot: with one bit for each, one of thirty tables was asked
+** about in vain, and the keys written before were forgotten besides. One for
+** each Lua state.
 */
 typedef struct wp_known {
   uint64_t bits[64];
@@ -42,15 +45,16 @@ struct wp_codec {
   uint64_t objects; /* numbered in this message */
   uint32_t kept;
   uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
-  unsigned last_key; /* index in `keys` */
-  int depth;
-  int anchor;       /* stack index: nil, or the table of packed values */
+  wp_recent *last_key; /* in `keys` */
+  int depth, checked;  /* how deep we are; for how deep there is stack */
+  int anchor;          /* stack index: nil, or the table of packed values */
   lua_Integer anchored;
   unsigned char head;
   char looked;      /* for modules loaded lately, in this message */
   char trusted;     /* functions by value are accepted */
   char ready;       /* names.lua has been loaded */
   char state;       /* WP_IDLE … */
+  const struct wp_codec *self; /* to know a codec by; see wp_codec_check */
   wp_recent keys[WP_RECENT], texts[WP_RECENT];
 };
 
@@ -58,7 +62,6 @@ struct wp_codec {
 enum {
   WP_OWN_NAMES = 1, /* the module names.lua */
   WP_OWN_REFS,      /* names.new(), or nil */
-  WP_OWN_KEPT,      /* a spare table for the decoder */
   WP_OWN_CODE,      /* weak: function -> its code */
   WP_OWN_LAST,      /* the code dumped last */
   WP_OWN_COUNT = WP_OWN_LAST
@@ -83,14 +86,28 @@ int wp_codec_call(lua_State *L, wp_codec *c, int args, int results);
 void wp_codec_ask(lua_State *L, wp_codec *c, const char *what, int args,
                   int results);
 
-static inline unsigned wp_known_bit(const void *p) {
-  return (unsigned)((uint64_t)(uintptr_t)p * 0x9E3779B97F4A7C15u >> 52);
+static inline int wp_known_bit(const wp_known *k, uint64_t hash) {
+  return (k->bits[hash >> 58] >> (hash >> 52 & 63)) & 1;
 }
 
 static inline int wp_known_has(const wp_known *k, const void *p) {
-  unsigned bit = wp_known_bit(p);
-  return (k->bits[bit / 64] >> (bit % 64)) & 1;
+  uint64_t hash = wp_seen_hash((uintptr_t)p);
+  return wp_known_bit(k, hash) && wp_known_bit(k, hash << 12);
 }
+
+static inline void wp_known_add(wp_known *k, const void *p) {
+  uint64_t hash = wp_seen_hash((uintptr_t)p);
+  k->bits[hash >> 58] |= (uint64_t)1 << (hash >> 52 & 63);
+  hash <<= 12;
+  k->bits[hash >> 58] |= (uint64_t)1 << (hash >> 52 & 63);
+}
+
+/* Of the Lua stack: what a table in a table needs in either direction (table,
+** key, value, and one more), and for how many levels it is asked at once. */
+enum {
+  WP_CHECK_LEVELS = 16,
+  WP_CHECK_SLOTS = 4 * WP_CHECK_LEVELS + LUA_MINSTACK
+};
 
 /* ---- the encoder, over its files ---------------------------------------- */
 
@@ -124,7 +141,14 @@ void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n);
 /* The slot of a key in c->seen, after making room. */
 wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key);
 
-void wp_write_deeper(wp_codec *c, lua_State *L, const wp_place *where);
+/* One level more: checks that it is not too many, and that there is stack for
+** it. Who has pushed more than a table needs makes the next one look again. */
+void wp_write_check_depth(wp_codec *c, lua_State *L, const wp_place *where);
+
+static inline void wp_write_deeper(wp_codec *c, lua_State *L,
+                                   const wp_place *where) {
+  if (++c->depth > c->checked) wp_write_check_depth(c, L, where);
+}
 
 /* ---- the decoder, over its files ---------------------------------------- */
 
@@ -133,9 +157,13 @@ typedef struct wp_reader {
   wp_codec *codec;
   const unsigned char *start, *p, *end;
   size_t owed;      /* bytes that open tables have promised to contain */
-  lua_Integer objects, n_kept;
-  int refs, kept;   /* stack indices of tables, or 0 */
-  int depth;
+  lua_Integer objects;
+  int refs;         /* stack index of a table, or 0 */
+  int kept;         /* stack index, or 0: WP_KEPT_INLINE places for what was
+                    ** kept first, and one for the table of the rest */
+  int n_kept;
+  uint32_t strings; /* one bit each: which of the first are strings */
+  int depth, checked;
 } wp_reader;
 
 int wp_read_corrupt(wp_reader *r, const char *what);
@@ -145,10 +173,23 @@ unsigned wp_read_byte(wp_reader *r);
 
 /* Counts a new object and returns its number; notes the value on top of the
 ** stack under a number, when the message refers to objects. */
-lua_Integer wp_read_number(wp_reader *r);
-void wp_read_note(wp_reader *r, lua_Integer number);
+static inline lua_Integer wp_read_number(wp_reader *r) { return r->objects++; }
 
-void wp_read_deeper(wp_reader *r);
+static inline void wp_read_note(wp_reader *r, lua_Integer number) {
+  if (!r->refs) return;
+  lua_pushvalue(r->L, -1);
+  lua_rawseti(r->L, r->refs, number + 1);
+}
+
+/* As in the encoder. */
+void wp_read_check_depth(wp_reader *r);
+
+static inline void wp_read_deeper(wp_reader *r) {
+  if (++r->depth > r->checked) wp_read_check_depth(r);
+}
+
+/* Keeps the string or class on top of the stack. */
+void wp_read_keep(wp_reader *r);
 
 /* Pushes the class that was kept, if that is what comes. */
 int wp_read_known_class(wp_reader *r);

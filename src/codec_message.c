@@ -1,0 +1,99 @@
+/*
+** Codec, message: what wp_codec_write writes, from its head to its last value.
+*/
+#include "codec_pen.h"
+
+#include <lauxlib.h>
+
+static void start_message(wp_codec *c) {
+  wp_seen_start(&c->seen);
+  c->period++;
+  c->pen = c->out.data + c->out.len;
+  c->objects = 0;
+  c->kept = 0;
+  c->depth = 0;
+  c->checked = WP_CHECK_LEVELS; /* by write_all */
+  c->anchored = 0;
+  c->head = 0;
+}
+
+static void write_head(wp_codec *c, lua_State *L, int n) {
+  room(c, L, WP_SCALAR_MOST);
+  if (n < WP_HEAD_COUNT) {
+    put(c, n);
+  } else {
+    put(c, WP_HEAD_COUNT);
+    put_varint(c, (uint64_t)n);
+  }
+}
+
+/* stack: …, anchor -> the same. 0: names have changed meanwhile. */
+static int write_message(wp_codec *c, lua_State *L, int first, int n,
+                         const char *label) {
+  int top = c->anchor;
+  wp_place root = {NULL, label, 1, WP_AT_ROOT};
+  start_message(c);
+  write_head(c, L, n);
+  for (; root.index <= n; root.index++) {
+    lua_pushvalue(L, first + (int)root.index - 1);
+    if (!wp_write_value(c, L, top + 1, &root)) return 0;
+    lua_settop(L, top);
+  }
+  c->out.data[c->out.len] |= c->head;
+  c->out.len = offset(c);
+  return 1;
+}
+
+static void write_all(wp_codec *c, lua_State *L, int first, int n,
+                      const char *label) {
+  if (c->state != WP_IDLE)
+    luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
+                  "nor after its end");
+  if (!c->ready) wp_codec_prepare(L, c);
+  luaL_checkstack(L, WP_CHECK_SLOTS, NULL);
+  int top = lua_gettop(L);
+  lua_pushnil(L);
+  c->anchor = top + 1;
+  c->looked = 0;
+  while (!write_message(c, L, first, n, label)) lua_settop(L, top + 1);
+  lua_settop(L, top);
+}
+
+/* 1, or 0 when it is none. */
+static inline int write_scalar(wp_codec *c, lua_State *L, int at) {
+  size_t len;
+  const char *s;
+  room(c, L, WP_KEEP_MOST + WP_SCALAR_MOST);
+  switch (lua_type(L, at)) {
+    case LUA_TNUMBER: put_number(c, L, at); return 1;
+    case LUA_TSTRING:
+      s = lua_tolstring(L, at, &len);
+      if (len > WP_KEEP_MOST) return 0;
+      wp_write_text(c, L, s, len);
+      return 1;
+    case LUA_TNIL: put(c, WP_TAG_NIL); return 1;
+    case LUA_TBOOLEAN: put(c, WP_TAG_FALSE + lua_toboolean(L, at)); return 1;
+    default: return 0;
+  }
+}
+
+/* Messages of numbers, booleans, nils and short strings need no state at all:
+** the most frequent ones when tasks are small. */
+static int write_scalars(wp_codec *c, lua_State *L, int first, int n) {
+  c->pen = c->out.data + c->out.len;
+  write_head(c, L, n);
+  for (int i = 0; i < n; i++)
+    if (!write_scalar(c, L, first + i)) return 0;
+  c->out.len = offset(c);
+  return 1;
+}
+
+void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
+                    const char *label) {
+  /* From here on there is a buffer for the pen to point into. */
+  if (!c->out.data && wp_bytes_reserve(&c->out, WP_SCALAR_MOST) < 0)
+    luaL_error(L, "not enough memory");
+  c->edge = c->out.data + c->out.cap;
+  if (c->state == WP_IDLE && write_scalars(c, L, first, n)) return;
+  write_all(c, L, first, n, label);
+}
