@@ -21,6 +21,7 @@
 */
 #include "bind.h"
 #include "bind_figures.h"
+#include "interrupt.h"
 #include "task.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@
 typedef struct engine {
   wp_pool *pool;
   lua_State *L; /* the state that forks; a worker goes on in its copy */
+  const lua_State *main; /* where an interrupt comes */
   pid_t owner;
   wp_event event;
   wp_thread_states *threads; /* "threading" */
@@ -134,7 +136,9 @@ static int new_engine(lua_State *L) {
   wp_config_init(&config);
   config.n_workers = (unsigned)n;
   engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
-  *e = (engine){.owner = getpid()};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  *e = (engine){.owner = getpid(), .main = lua_tothread(L, -1)};
+  lua_pop(L, 1);
   luaL_setmetatable(L, WP_ENGINE_NAME);
   configure(L, e, &config, argv, lua_gettop(L) - 1);
   config.ud = e;
@@ -378,6 +382,7 @@ static int push_exit_event(lua_State *L, const wp_event *v) {
 static int engine_next(lua_State *L) {
   engine *e = check_engine(L);
   int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  if (L != e->main) wp_follow_interrupt(L);
   if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
   if (got < 0) return wp_push_failure(L, got);
   if (got == 0) return lua_pushliteral(L, "timeout"), 1;

@@ -12,6 +12,7 @@
 
 #include "bind.h"
 #include "bind_shared_value.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <math.h>
@@ -202,6 +203,7 @@ static int nothing(lua_State *L) {
 ** that is how Ctrl-C reaches a program in Lua. */
 int wp_shared_interrupted(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
+  wp_follow_interrupt(L);
   lua_pushcfunction(L, nothing);
   return lua_pcall(L, 0, 0, 0) != LUA_OK;
 }

@@ -14,6 +14,7 @@
 **   core.program() -> path of the program that runs
 */
 #include "bind.h"
+#include "interrupt.h"
 #include "memory.h"
 #include "process.h"
 
@@ -38,6 +39,7 @@ static int sleep_for(lua_State *L) {
   struct timespec ts = {.tv_sec = (time_t)seconds};
   ts.tv_nsec = (long)((seconds - (lua_Number)ts.tv_sec) * 1e9);
   if (seconds > 0) nanosleep(&ts, NULL); /* a signal ends it: hooks can run */
+  wp_follow_interrupt(L);
   return 0;
 }
 

@@ -40,17 +40,42 @@ int wp_process_watch(pid_t pid) {
 #endif
 }
 
+/* The terminal's Ctrl-C goes to the whole group; the host decides. It is not
+** ignored, for what is ignored stays so in the programs that a task starts,
+** and those are to hear it: they would outlive us. */
+static void hear_nothing(int signo) { (void)signo; }
+
+static void handle_interrupt(void) {
+  struct sigaction deaf = {.sa_handler = hear_nothing, .sa_flags = SA_RESTART};
+  sigemptyset(&deaf.sa_mask);
+  sigaction(SIGINT, &deaf, NULL);
+}
+
+static sigset_t only_interrupt(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+void wp_process_turn_deaf(void) {
+  sigset_t interrupt = only_interrupt();
+  handle_interrupt();
+  sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
+}
+
 /* Handlers are the host's code and belong to its process. What it ignores
 ** stays ignored, as across exec. */
 static void reset_signals(void) {
   struct sigaction action;
+  int hears = sigaction(SIGINT, NULL, &action) < 0 ||
+              action.sa_handler != SIG_IGN;
   for (int s = 1; s < NSIG; s++) {
     if (sigaction(s, NULL, &action) < 0) continue;
     if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
     signal(s, SIG_DFL);
   }
-  /* The terminal's Ctrl-C goes to the whole group; the host decides. */
-  signal(SIGINT, SIG_IGN);
+  if (hears) handle_interrupt();
 }
 
 /* Two readers of one input would each get half of it, and what the parent
@@ -169,18 +194,20 @@ static void become_other(pid_t parent, const sigset_t *mask, const int *keep,
 
 int wp_process_spawn(char *const *argv, const char *link, const int *keep,
                      unsigned n_keep, pid_t *pid, int *pidfd) {
-  sigset_t all, old, none;
+  sigset_t all, old;
+  /* A handler is gone with exec, and an interpreter sets one of its own: so
+  ** SIGINT has to wait until the program has turned deaf. */
+  const sigset_t interrupt = only_interrupt();
   size_t size;
   pid_t parent = getpid();
   char **envp = environment_with(link, &size);
   if (!envp) return -ENOMEM;
-  sigemptyset(&none);
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &old);
   pid_t child = fork();
   int status = forked(child);
   if (child == 0) {
-    become_other(parent, &none, keep, n_keep);
+    become_other(parent, &interrupt, keep, n_keep);
     execve(argv[0], argv, envp);
     _exit(CANNOT_EXECUTE);
   }

@@ -26,7 +26,7 @@ typedef struct wp_ending {
 
 /*
 ** Forks. In the parent: 0, *pid and *pidfd (-1 where the kernel has none).
-** In the child: 1, with default signal handlers, SIGINT ignored, nothing
+** In the child: 1, with default signal handlers, deaf to SIGINT, nothing
 ** blocked, standard input empty, and bound to die with the parent.
 ** Failure: -errno.
 */
@@ -34,12 +34,17 @@ int wp_process_fork(pid_t *pid, int *pidfd);
 
 /*
 ** Executes argv in a child, with `link` in its environment as
-** WORKERPOOL_LINK and the descriptors of `keep` open under the same numbers.
+** WORKERPOOL_LINK, the descriptors of `keep` open under the same numbers, and
+** SIGINT blocked.
 ** Only async-signal-safe calls are made between fork and exec, so this is
 ** for hosts with threads too. 0, *pid and *pidfd, or -errno.
 */
 int wp_process_spawn(char *const *argv, const char *link, const int *keep,
                      unsigned n_keep, pid_t *pid, int *pidfd);
+
+/* In a program that was executed as a worker: SIGINT, which was blocked until
+** now, does nothing to this process, though programs that it starts hear it. */
+void wp_process_turn_deaf(void);
 
 /* A pidfd of any process, or -1. */
 int wp_process_watch(pid_t pid);

@@ -236,7 +236,10 @@ int wp_server_serve(int socket, unsigned *w, wp_ends *ends) {
                          {.fd = signals, .events = POLLIN}};
   if (signals < 0) return -errno;
   for (;;) {
-    if (poll(fds, 2, -1) < 0 && errno != EINTR) return -errno;
+    if (poll(fds, 2, -1) < 0) {
+      if (errno != EINTR) return -errno;
+      continue; /* what fds say is from the last time */
+    }
     if (fds[1].revents) report_endings(socket, signals, children, &n);
     if (!fds[0].revents) continue;
     if (n == WP_LIMIT_WORKERS || !receive_request(socket, w, ends)) return 0;

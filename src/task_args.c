@@ -3,6 +3,8 @@
 */
 #include "task.h"
 
+#include "interrupt.h"
+
 #include <lauxlib.h>
 
 static void start_output(lua_State *L, wp_codec *c, unsigned char kind) {
@@ -79,6 +81,6 @@ lua_Integer wp_tasks_list(lua_State *L, wp_codec *c, int list,
   lua_pushlightuserdata(L, &job);
   /* An error leaves the output as it was before the element that cannot
   ** travel: what has been written can be sent. */
-  (void)lua_pcall(L, 2, 0, 0);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK && wp_is_interrupt(L, -1)) lua_error(L);
   return job.done;
 }

@@ -3,6 +3,8 @@
 */
 #include "task.h"
 
+#include "interrupt.h"
+
 #include <lauxlib.h>
 
 typedef struct reading {
@@ -116,8 +118,10 @@ lua_Integer wp_results_read(lua_State *L, wp_codec *c,
     lua_pushvalue(L, failures);
     lua_pushvalue(L, first);
     int status = lua_pcall(L, 4, 0, 0);
-    if (status == LUA_ERRRUN) pass_over(L, &r, failures);
-    else if (status != LUA_OK) lua_error(L);
+    if (status == LUA_ERRRUN && !wp_is_interrupt(L, -1))
+      pass_over(L, &r, failures);
+    else if (status != LUA_OK)
+      lua_error(L);
   } while (r.done < r.count);
   lua_pop(L, 1);
   return r.n_failures;

@@ -4,6 +4,8 @@
 */
 #include "task.h"
 
+#include "interrupt.h"
+
 #include <lauxlib.h>
 
 /* ---- arguments ---------------------------------------------------------- */
@@ -187,6 +189,8 @@ int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
     for (int i = 0; i <= n_prefix; i++) lua_pushvalue(L, call + i);
     int failed = lua_pcall(L, 5 + n_prefix, 0, handler) != LUA_OK;
     if (failed) {
+      /* The handler has left it as it is: see inline.lua. */
+      if (wp_is_interrupt(L, -1)) return lua_error(L);
       run->status = send_failure(L, run);
       if (run->stop_at_failure) break;
     }

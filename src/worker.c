@@ -178,6 +178,7 @@ int wp_attach(wp_worker **out) {
   int status = read_link(&n);
   if (status < 0) return status;
   close_on_exec(&n);
+  wp_process_turn_deaf(); /* an interpreter has a handler of its own */
   wp_worker *w = wp_calloc(sizeof(*w));
   if (!w) return -ENOMEM;
   w->server = n.server;

@@ -174,6 +174,7 @@ end
 ---@return table?
 function Crew:arguments_at(offset)
   local read = table.pack(pcall(self.engine.arguments, self.engine, self.reader, offset))
+  if errors.is_interrupt(read[2]) then error(read[2], 0) end
   return read[1] and table.pack(table.unpack(read, 2, read.n)) or nil
 end
 

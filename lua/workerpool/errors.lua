@@ -94,6 +94,14 @@ local function is_error(v)
   return type(v) == "table" and debug.getmetatable(v) == TaskError
 end
 
+--- Is this the error that Ctrl-C raises, by the interpreter's hook or by that
+--- of the program `workerpool`? See src/interrupt.h.
+---@param v any
+---@return boolean
+local function is_interrupt(v)
+  return type(v) == "string" and v:find("interrupted!$") ~= nil
+end
+
 -- The error object of whatever a worker sent as one. When memory or the C
 -- stack runs out, Lua has no room for a handler and only a string arrives.
 local function from(value, task_index)
@@ -251,6 +259,7 @@ return {
   TaskError = TaskError,
   new = new,
   is_error = is_error,
+  is_interrupt = is_interrupt,
   from = from,
   crash = crash,
   message_of = message_of,

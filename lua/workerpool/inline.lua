@@ -4,6 +4,7 @@
 -- for debuggers and profilers; errors look as they do from a worker.
 
 local core = require "workerpool.core"
+local errors = require "workerpool.errors"
 local worker = require "workerpool.worker"
 
 local Engine = { __name = "workerpool.inline" }
@@ -58,6 +59,15 @@ local function with_own_stream(seeded, f, ...)
   return table.unpack(results, 1, results.n)
 end
 
+-- Ctrl-C in a task is meant for the caller: left as it is, it is raised in
+-- core.run, and ends the call.
+local function passing_interrupts(handler)
+  return function(err)
+    if errors.is_interrupt(err) then return err end
+    return handler(err)
+  end
+end
+
 function Link:run(codec, handler, seeder, f, ...)
   local parcel = self.parcel
   local seeded = parcel.flags & core.FLAG_SEEDED ~= 0
@@ -69,7 +79,7 @@ function Link:run(codec, handler, seeder, f, ...)
     seed = seeded and self._seed or nil,
     figures = self.engine.account, spare = self.spare, picture = self.picture,
     traced = parcel.flags & core.FLAG_TRACED ~= 0,
-  }, handler, seeder, f, ...)
+  }, passing_interrupts(handler), seeder, f, ...)
   self.engine:turn("input", count)
   if log then
     self.tell(parcel.tag & core.TAG_INDEX, count, began, core.now(), 0, 0, 0, 0, log)

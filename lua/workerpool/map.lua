@@ -399,10 +399,7 @@ end
 -- Why a run ended early, for its bar.
 local function reason_of(err, thrown)
   if err then return err.kind == "timeout" and "timeout" or "error" end
-  if type(thrown) == "string" and thrown:find("interrupted!", 1, true) then
-    return "interrupt" -- what Lua's own interpreter makes of Ctrl-C
-  end
-  return "left early"
+  return errors.is_interrupt(thrown) and "interrupt" or "left early"
 end
 
 --- An end before its time: cancels and, when there is an error, raises it.
