@@ -69,7 +69,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
 
 .DELETE_ON_ERROR:
 .PHONY: all core run test check asan ubsan tsan stress valgrind fuzz soak bench \
-  cover docs format install install-module uninstall clean env help deps FORCE
+  instructions cover docs format install install-module uninstall clean env help deps FORCE
 
 all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
 
@@ -114,6 +114,11 @@ bench: all ## the benches, each as a ratio to a baseline of the same run
 	for name in run codec shared cow heap lifespan insights; do \
 	  echo "== spec/bench/$$name.lua"; $(LUA) spec/bench/$$name.lua || exit 1; \
 	done
+
+instructions: core $(BUILD)/callgrind ## instructions a value beside the record; RECORD=1 writes it anew
+	@sh spec/support/deps.sh build check
+	@eval "$$($(MAKE) --no-print-directory -s env)" && \
+	  $(LUA) spec/bench/instructions.lua $(BUILD) $(if $(RECORD),--record) $(NAME)
 
 cover: ## which lines of src/ the specs reach
 	@bash spec/support/variant.sh cover $(SPEC)
@@ -170,6 +175,11 @@ $(HOST): $(HOST_OBJ) $(LIB_OBJ)
 
 # The interpreter of the builds with a sanitizer; see the file.
 $(BUILD)/lua: spec/support/lua.c $(BUILD)/flags
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-E -o $@ $< \
+	  -Wl,--whole-archive $(LUA_STATIC) -Wl,--no-whole-archive -lm -ldl
+
+# The interpreter in which `make instructions` counts; see the file.
+$(BUILD)/callgrind: spec/bench/callgrind.c $(BUILD)/flags
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-E -o $@ $< \
 	  -Wl,--whole-archive $(LUA_STATIC) -Wl,--no-whole-archive -lm -ldl
 

@@ -1,9 +1,7 @@
 -- The documents that the codec is measured with: by the clock beside cjson
--- (codec.lua), and in instructions (instructions.lua). cjson can carry all
--- of them, but for one: see `cjson` below.
+-- (codec.lua), and in instructions (instructions.lua).
 --
--- Each entry: name; make() -> value. `small`: a document of small records,
--- for which the codec has the higher aim. `cjson = false`: cjson refuses it.
+-- Each entry: name; make() -> value. `cjson = false`: cjson refuses it.
 
 local function list(n, item)
   local t = {}
@@ -51,16 +49,16 @@ end
 
 return {
   -- Small records: the aim is five times cjson.
-  { name = "records of 3", small = true, make = function() return list(1000, record) end },
-  { name = "records of 2 integers", small = true, make = function()
+  { name = "records of 3", make = function() return list(1000, record) end },
+  { name = "records of 2 integers", make = function()
     return list(1000, function(i) return { x = i, y = -i } end)
   end },
-  { name = "records of 6", small = true, make = function()
+  { name = "records of 6", make = function()
     return list(1000, function(i)
       return { id = i, name = "item " .. i, value = i / 3, ok = i % 2 == 0, kind = "plain", parent = i // 2 }
     end)
   end },
-  { name = "one record", small = true, make = function() return record(7) end },
+  { name = "one record", make = function() return record(7) end },
 
   -- Scalars in lists.
   { name = "integers, small", make = function() return list(1000, function(i) return i % 90 end) end },
@@ -146,6 +144,27 @@ return {
   -- Whole documents.
   { name = "orders", make = function() return list(100, order) end },
   { name = "one order", make = function() return order(7) end },
+  { name = "configuration", make = function()
+    return {
+      server = { host = "0.0.0.0", port = 8080, tls = { enabled = true, cert = "/etc/ssl/cert.pem" } },
+      workers = 4, debug = false, ratio = 0.75,
+      routes = list(8, function(i)
+        return { path = "/api/v1/thing" .. i, method = i % 2 == 0 and "GET" or "POST", limits = { rate = i * 10 } }
+      end),
+      log = { level = "info", file = "/var/log/service.log", rotate = { size = 1 << 20, keep = 5 } },
+    }
+  end },
+  { name = "lines of a log", make = function()
+    return list(500, function(i)
+      return ("2024-03-%02d 10:%02d:%02d INFO worker[%d]: request %d took %.3f s"):format(
+        i % 28 + 1, i % 60, i * 7 % 60, i % 8, i * 31, i / 700)
+    end)
+  end },
+  { name = "matrix of floats", make = function()
+    return list(30, function(i) return list(30, function(k) return i / k end) end)
+  end },
+  { name = "true", make = function() return true end },
+  { name = "a float", make = function() return 0.1 end },
   { name = "an integer", make = function() return 42 end },
   { name = "a string", make = function() return "hello" end },
   { name = "a pair", make = function() return { 1, "two" } end },
