@@ -68,7 +68,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
   $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all core run test check asan ubsan tsan stress valgrind fuzz soak bench \
+.PHONY: all core run test matrix check asan ubsan tsan stress valgrind fuzz soak bench \
   instructions cover docs format install install-module uninstall clean env help deps FORCE
 
 all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
@@ -84,6 +84,12 @@ test: ## install what is missing, build, and run the specs: SPEC=spec/codec runs
 	@sh spec/support/deps.sh build test
 	@+$(QUIET_MAKE) all
 	@$(LUA) spec/support/run.lua $(SPEC)
+
+matrix: ## every fault at every moment under every start method, and what is no cell
+	@+$(QUIET_MAKE) core
+	@$(LUA) spec/support/run.lua spec/robust/matrix
+	@eval "$$($(MAKE) --no-print-directory -s env)" && \
+	$(LUA) spec/robust/matrix/table.lua
 
 check: ## warnings as errors (gcc, clang), luacheck, the rules between the rooms, docs in step
 	@sh spec/support/deps.sh build test check

@@ -39,6 +39,7 @@ enum { WP_WORKER_ABSENT, WP_WORKER_RUNNING, WP_WORKER_DEAD };
 typedef struct wp_host_worker {
   int state;
   pid_t pid;         /* 0: a thread */
+  pid_t server;      /* WP_START_SERVER: that forked it */
   pthread_t thread;
   int pidfd;
   int bell;          /* socket; its end of file tells the worker of our end */
@@ -130,6 +131,7 @@ int wp_server_start(wp_pool *p, const char *link, const int *keep,
                     unsigned n_keep);
 int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid);
 wp_ending wp_server_ending(wp_server *s, pid_t pid);
+pid_t wp_server_pid(const wp_server *s);
 void wp_server_hang_up(wp_server *s);
 void wp_server_stop(wp_server *s);
 /* The server's own side: 1 in a child, with its worker and ends. */

@@ -148,9 +148,18 @@ pid_t wp_worker_pid(const wp_pool *p, unsigned w) {
   return wp_running(p, w) ? p->workers[w].pid : -1;
 }
 
+/* What somebody has stopped (SIGSTOP) cannot leave. */
+static void go_on(wp_pool *p, unsigned w) {
+  const wp_host_worker *hw = &p->workers[w];
+  if (p->config.start != WP_START_THREAD)
+    wp_process_signal(hw->pid, hw->pidfd, SIGCONT);
+}
+
 int wp_stop(wp_pool *p, unsigned w) {
   if (!is_running(p, w)) return WP_EINVAL;
-  atomic_store(&p->region.lines[w].stop, WP_STOP_WHEN_DONE);
+  wp_line *line = &p->region.lines[w];
+  int again = atomic_exchange(&line->stop, WP_STOP_WHEN_DONE) != WP_STOP_NOT;
+  if (again || atomic_load(&line->started_ns) == 0) go_on(p, w);
   (void)wp_bell_ring(p->workers[w].bell); /* if it is gone, so be it */
   return WP_OK;
 }

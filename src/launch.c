@@ -71,10 +71,23 @@ static int start_server(wp_pool *p) {
   return status;
 }
 
+static int fork_by_server(wp_pool *p, unsigned w, wp_ends ends) {
+  int status = p->server ? WP_OK : start_server(p);
+  if (status < 0) return status;
+  p->workers[w].server = wp_server_pid(p->server);
+  return wp_server_fork(p->server, w, ends, &p->workers[w].pid);
+}
+
+/* A server that was killed has a successor. What it knew of how its children
+** ended is lost; they died with it. */
 static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
   wp_host_worker *hw = &p->workers[w];
-  int status = p->server ? WP_OK : start_server(p);
-  if (status == WP_OK) status = wp_server_fork(p->server, w, ends, &hw->pid);
+  int had_one = p->server != NULL;
+  int status = fork_by_server(p, w, ends);
+  if (status == WP_ECLOSED && had_one) {
+    wp_launch_deinit(p);
+    status = fork_by_server(p, w, ends);
+  }
   close_ends(&ends);
   if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
   return status;
@@ -141,8 +154,10 @@ wp_ending wp_launch_ending(wp_pool *p, unsigned w) {
   wp_host_worker *hw = &p->workers[w];
   wp_ending ending = {0};
   if (p->config.start == WP_START_THREAD) return join(hw);
-  if (p->config.start == WP_START_SERVER)
-    return wp_server_ending(p->server, hw->pid);
+  if (p->config.start == WP_START_SERVER) {
+    int knows = p->server && wp_server_pid(p->server) == hw->server;
+    return knows ? wp_server_ending(p->server, hw->pid) : ending;
+  }
   (void)wp_process_reap(hw->pid, 1, &ending);
   return ending;
 }

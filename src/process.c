@@ -219,11 +219,18 @@ int wp_process_spawn(char *const *argv, const char *link, const int *keep,
   return WP_OK;
 }
 
+/* The number is not a stranger's: nobody has reaped this child of ours. */
+static int is_child(pid_t pid) {
+  siginfo_t info;
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void wp_process_signal(pid_t pid, int pidfd, int signal) {
 #ifdef SYS_pidfd_send_signal
   if (pidfd >= 0) {
-    (void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
-    return;
+    if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0) return;
+    /* Else somebody may have closed all descriptors, ours among them. */
+    if (errno != EBADF || !is_child(pid)) return;
   }
 #endif
   if (pid > 0) kill(pid, signal);

@@ -91,10 +91,20 @@ static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   return 1;
 }
 
-static int read_report(int socket, report *r) {
+/* Milliseconds; then a server that somebody has stopped is made to go on. */
+#define PATIENCE_MS 500
+
+static void await_report(const wp_server *s) {
+  struct pollfd fd = {.fd = s->socket, .events = POLLIN};
+  while (poll(&fd, 1, PATIENCE_MS) == 0)
+    wp_process_signal(s->pid, s->pidfd, SIGCONT);
+}
+
+static int read_report(const wp_server *s, report *r) {
   ssize_t n;
+  await_report(s);
   do {
-    n = recv(socket, r, sizeof(*r), 0);
+    n = recv(s->socket, r, sizeof(*r), 0);
   } while (n < 0 && errno == EINTR);
   return n == (ssize_t)sizeof(*r) ? WP_OK : WP_ECLOSED;
 }
@@ -142,7 +152,7 @@ int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid) {
   report r;
   int status = send_request(s->socket, w, ends);
   while (status == WP_OK) {
-    status = read_report(s->socket, &r);
+    status = read_report(s, &r);
     if (status < 0) return status;
     if (r.forked) break;
     keep_told(s, &r);
@@ -166,11 +176,13 @@ wp_ending wp_server_ending(wp_server *s, pid_t pid) {
   wp_ending ending = {0};
   report r;
   while (!find_told(s, pid, &ending)) {
-    if (read_report(s->socket, &r) < 0) break; /* the server is dead too */
+    if (read_report(s, &r) < 0) break; /* the server is dead too */
     if (!r.forked) keep_told(s, &r);
   }
   return ending;
 }
+
+pid_t wp_server_pid(const wp_server *s) { return s->pid; }
 
 void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 

@@ -112,8 +112,14 @@ static int call_task(lua_State *L, wp_run *run, int top) {
   run->stage = WP_AT_CALL;
   lua_call(L, top - AT_CALL + n, LUA_MULTRET);
   end_stage(run);
-  if (run->stamp) run->stamp(run->ud, 0);
   return lua_gettop(L) - top;
+}
+
+/* What the codec holds is the result. Its writing is the task's time; that
+** the host has no room for it is not. */
+static int reply(wp_run *run, const wp_bytes *out) {
+  if (run->stamp) run->stamp(run->ud, 0);
+  return run->reply(run->ud, out->data, out->len);
 }
 
 static int send_result(lua_State *L, wp_run *run, int first, int n) {
@@ -124,7 +130,7 @@ static int send_result(lua_State *L, wp_run *run, int first, int n) {
   if (wp_bytes_append(out, &mark, 1) < 0)
     return luaL_error(L, "not enough memory");
   wp_codec_write(L, run->codec, first, n, "result");
-  return run->reply(run->ud, out->data, out->len);
+  return reply(run, out);
 }
 
 static int run_protected(lua_State *L) {
@@ -147,14 +153,13 @@ static int send_failure(lua_State *L, wp_run *run) {
   const unsigned char mark = WP_RESULT_FAILURE;
   out->len = 0;
   end_stage(run);
-  if (run->stamp) run->stamp(run->ud, 0);
   if (run->stage == WP_AT_DECODE && run->data[0] == WP_TASKS_LIST)
     skip_list(L, run->data, run->length, 1, &run->at);
   if (wp_bytes_append(out, &mark, 1) < 0)
     return luaL_error(L, "not enough memory");
   wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
   lua_pop(L, 1);
-  int status = run->reply(run->ud, out->data, out->len);
+  int status = reply(run, out);
   end_task(run);
   run->done++;
   return status;

@@ -41,17 +41,22 @@ struct wp_worker {
 /* Descriptors that a careless loop in a task will not close. */
 #define OUT_OF_THE_WAY 500
 
-static wp_worker *the_worker; /* of this process, or NULL */
+static _Thread_local wp_worker *the_worker; /* that runs here, or NULL */
 
 /* A task that forks and lets the child return would give us a twin that
-** writes into the same ring. The twin leaves when it comes back to us. What
+** writes into the same ring. The twin leaves when it comes back to us. Until
+** then it says what it does where nobody looks: its line would be ours. What
 ** it held of our descriptors it closes at once, so that a process which
 ** outlives us does not keep up the appearance of our being alive. */
 static int is_twin;
+static wp_line line_of_nobody;
+static wp_figures figures_of_nobody;
 
 static void after_fork_child(void) {
   if (!the_worker) return;
   is_twin = 1;
+  the_worker->line = &line_of_nobody;
+  if (the_worker->laps.figures) the_worker->laps.figures = &figures_of_nobody;
   wp_fd_close(&the_worker->bell);
   wp_fd_close(&the_worker->hub);
 }
@@ -99,14 +104,19 @@ static void init(wp_worker *w, const wp_region *region, unsigned index,
   attend(w);
 }
 
-/* From here on this process is worker w and nothing else. */
-static void own_process(wp_worker *w) {
+/* From here on this thread is worker w and nothing else. */
+static void own_thread(wp_worker *w) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, install_twin_care);
+  the_worker = w;
+}
+
+/* And so is this process. */
+static void own_process(wp_worker *w) {
   w->bell = wp_fd_move(w->bell, OUT_OF_THE_WAY);
   w->hub = wp_fd_move(w->hub, OUT_OF_THE_WAY);
   is_twin = 0;
-  the_worker = w;
+  own_thread(w);
 }
 
 /* A thread cannot be killed, so it is told that nobody listens any more. */
@@ -120,7 +130,7 @@ static void end(wp_worker *w) {
   if (!is_dismissed(w)) (void)wp_finish(w);
   turn_to(w, WP_PART_NONE, wp_now_ns());
   if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
-  else the_worker = NULL;
+  the_worker = NULL;
 }
 
 int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
@@ -128,7 +138,8 @@ int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
   wp_worker w;
   init(&w, &p->region, index, ends, p->hub);
   w.is_thread = is_thread;
-  if (!is_thread) own_process(&w);
+  if (is_thread) own_thread(&w);
+  else own_process(&w);
   int status = p->config.worker_main(&w, p->config.ud);
   end(&w);
   return status;
@@ -384,6 +395,7 @@ int wp_finish(wp_worker *w) {
   if (is_twin) _exit(0);
   uint64_t now_ns = wp_now_ns(), worked = now_ns - w->began_ns;
   w->has_parcel = 0;
+  atomic_store_explicit(&w->line->started_ns, 0, memory_order_release);
   turn_to(w, WP_PART_INPUT, now_ns);
   atomic_fetch_add(&w->line->working_ns, worked);
   int status = publish(w, WP_RECORD_LAST, worked);
@@ -463,15 +475,19 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
                            .count = s->count, .skip = s->skip,
                            .flags = s->flags};
   atomic_store(&w->line->phase, WP_PHASE_TASK);
+  /* Who times its tasks wants to know as well when reading what to do with
+  ** them takes for ever. */
+  atomic_store_explicit(&w->line->started_ns, w->began_ns,
+                        memory_order_release);
 }
 
 int wp_receive(wp_worker *w, wp_task_batch *batch) {
   uint32_t slot;
   int status = wp_finish(w);
+  if (is_twin) _exit(0);
   if (atomic_load(&w->line->phase) == WP_PHASE_START)
     turn_to(w, WP_PART_INPUT, wp_now_ns());
   while (status == WP_OK) {
-    if (is_twin) _exit(0);
     if (is_dismissed(w)) return WP_ECLOSED;
     if (claim(w, &slot)) {
       begin(w, slot, batch);

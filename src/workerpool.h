@@ -98,7 +98,9 @@ WP_API void wp_relay(wp_pool *pool, int on);
 ** not inherit our memory. Before the first wp_start. */
 WP_API int wp_set_setup(wp_pool *pool, const void *data, size_t length);
 
-/* Lets a worker leave once nothing is left that it could claim. */
+/* Lets a worker leave once nothing is left that it could claim. One that
+** somebody has stopped (SIGSTOP) goes on, unless it is in a function, which
+** may have a limit; said again, it goes on anyhow. */
 WP_API int wp_stop(wp_pool *pool, unsigned worker);
 /* Sends it SIGKILL; a thread is dismissed: see wp_config.interrupt. Either
 ** way a WP_EVENT_EXIT follows. */

@@ -237,7 +237,7 @@ local function take_values(lists)
   return values
 end
 
-function Queue:result(engine, id, _, count)
+function Queue:result(engine, id, _, count, _, _, w)
   if count == 0 then return end
   local task = self.tasks[id]
   engine:read(self.crew.reader, 1, self.lists, self.failures)
@@ -247,7 +247,7 @@ function Queue:result(engine, id, _, count)
   if not task then return end
   if err == nil then return self:settle(task, values) end
   local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
-  self:failed(task, errors.from(err, id), args)
+  self:failed(task, errors.from(err, id, w), args)
 end
 
 local function cancelled(id)

@@ -2,6 +2,10 @@
 -- the host looks at the stamps when one could be too old. A late worker is
 -- killed: nothing in the task can hold that up, neither pcall nor a loop in
 -- C. Time in a queue does not count.
+--
+-- A worker that somebody has stopped (SIGSTOP) between two functions has no
+-- stamp and would hold what it has, or has been sent, for ever. Where there is
+-- a limit it is in force for such workers, too.
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
@@ -11,6 +15,7 @@ local huge, max, min = math.huge, math.max, math.min
 -- How the engine counts phases; see WP_IN_… in src/workerpool.h.
 local IN_INIT, IN_TASK, IN_EXIT = 1, 3, 4
 local SHORTEST = 0.001
+local LOOK_FOR_STOPPED = 0.1 -- seconds: it costs a system call for each worker
 
 local Clock = { __name = "workerpool.Clock" }
 Clock.__index = Clock
@@ -21,7 +26,17 @@ local function new(crew)
   return setmetatable({
     crew = crew, late = {}, next_look = 0,
     is_running = setup.init_timeout ~= nil or setup.exit_timeout ~= nil,
+    stopped = {}, -- since when, by worker
+    next_look_for_stopped = 0,
   }, Clock)
+end
+
+--- Has somebody stopped this process? A debugger's hold does not count.
+---@param pid integer
+---@return boolean
+local function is_stopped(pid)
+  local file <close> = pid > 0 and io.open(("/proc/%d/stat"):format(pid)) or nil
+  return file ~= nil and file:read("a"):find(") T", 1, true) ~= nil
 end
 
 --- Said by whoever brings a limit: until then nobody needs to look.
@@ -48,10 +63,29 @@ function Clock:limit_of(w, phase)
   return owner and owner:limit_of(tag & core.TAG_INDEX), "task", tag
 end
 
+-- As left, for a worker that is at no function: infinity, unless it has been
+-- stopped. When it has been for too long, the task that it holds is late.
+function Clock:left_if_stopped(w, now)
+  if now < self.next_look_for_stopped then return huge end
+  if not is_stopped(self.crew.engine:pid(w)) then
+    self.stopped[w] = nil
+    return huge
+  end
+  self.stopped[w] = self.stopped[w] or now
+  local limit = self:shortest()
+  local left = self.stopped[w] + limit - now
+  if left <= 0 and not self.late[w] then
+    local tag = self.crew.engine:holding(w)
+    self.late[w] = { what = tag and "task" or "nothing", limit = limit, tag = tag }
+    self.crew:kill(w)
+  end
+  return max(left, SHORTEST)
+end
+
 -- Seconds until worker w is late; infinity when nothing limits it.
 function Clock:left(w, now)
   local line = self.crew.engine:inspect(w)
-  if line.started == 0 then return huge end
+  if line.started == 0 then return self:left_if_stopped(w, now) end
   local limit, what, tag = self:limit_of(w, line.phase)
   if not limit then return huge end
   local left = line.started + limit - now
@@ -76,6 +110,9 @@ function Clock:due()
     local least = shortest
     self.crew:each_running(function(w) least = min(least, self:left(w, now)) end)
     self.next_look = now + least
+    if now >= self.next_look_for_stopped then
+      self.next_look_for_stopped = now + LOOK_FOR_STOPPED
+    end
   end
   return max(min(self.next_look - now, shortest), 0)
 end
@@ -84,9 +121,11 @@ end
 --- the late task had just ended and another, innocent one was running.
 function Clock:explain(w, ending, tag)
   local late = self.late[w]
-  self.late[w] = nil
+  self.late[w], self.stopped[w] = nil, nil
   if not late then return end
-  if late.what == "task" and late.tag ~= tag then
+  if late.what == "nothing" then
+    ending.innocent = true
+  elseif late.what == "task" and late.tag ~= tag then
     ending.innocent = true
   else
     ending.timeout, ending.what = late.limit, late.what
@@ -104,4 +143,4 @@ local function error_of(ending, fields)
   return errors.new(fields)
 end
 
-return { new = new, error_of = error_of }
+return { new = new, error_of = error_of, is_stopped = is_stopped }

@@ -5,7 +5,7 @@
 -- A parcel's tag is (owner << 40 | task index), so an event tells whose it
 -- is. An owner is a map call under way (map.lua) or the apply queue
 -- (async.lua), an object with the methods
---   result(engine, index, first, count, last, elapsed)
+--   result(engine, index, first, count, last, elapsed, worker)
 --   lost(engine, index, first, count, ending, worker)
 --   message(index, values...)      fail(err)
 --   limit_of(index) -> seconds that this task may run, or nil
@@ -24,6 +24,8 @@ local MESSAGES = worker.MESSAGES
 -- A worker that dies again and again before it has done anything is not
 -- worth another start.
 local MOST_FALSE_STARTS = 3
+
+local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
 
 local Crew = { __name = "workerpool.Crew" }
 Crew.__index = Crew
@@ -64,6 +66,7 @@ function Crew.new(n_jobs, setup)
     false_starts = 0,
     wanted = 0,        -- workers that there should be
     hopeless = false,  -- workers cannot start: none is to be tried again
+    broken = false,    -- the engine cannot tell us anything any more
     exit_results = {}, -- in the order in which workers ended
     unfinished = {},   -- lines that workers have begun to print
     reader = core.codec(setup.names),
@@ -107,13 +110,23 @@ function Crew:dismiss(w)
   self.engine:stop(w)
 end
 
+-- A worker that is told to leave again goes on if somebody has stopped it, even
+-- in a function: no limit has ended that.
+function Crew:dismiss_stopped()
+  self:each_running(function(w)
+    if clock.is_stopped(self.engine:pid(w)) then self.engine:stop(w) end
+  end)
+end
+
 -- Lets every worker finish what is queued and leave; returns the first error
--- of an exit function, if any.
+-- of an init or exit function that no call has been told of, if any.
 function Crew:stop_all()
   self.leaving = true
   self:each_running(function(w) self:dismiss(w) end)
-  while self.engine:alive() > 0 do self:pump() end
-  return self.exit_error
+  while self.engine:alive() > 0 do
+    if not self:pump(LOOK_FOR_STOPPED) then self:dismiss_stopped() end
+  end
+  return self.phase_error
 end
 
 function Crew:kill(w)
@@ -124,7 +137,7 @@ end
 function Crew:kill_all()
   self.closing = true
   self:each_running(function(w) self:kill(w) end)
-  while self.engine:alive() > 0 do self:pump() end
+  while self.engine:alive() > 0 and not self.broken do self:pump() end
 end
 
 function Crew:close()
@@ -184,6 +197,14 @@ function Crew:tell_all(err)
   for _, owner in pairs(self.owners) do owner:fail(err) end
 end
 
+-- Workers cannot be started. A call that has all its results by now has ended
+-- and is told when the crew leaves.
+function Crew:give_up(err)
+  self.hopeless = true
+  if not next(self.owners) then self.phase_error = self.phase_error or err end
+  self:tell_all(err)
+end
+
 local on_message = {}
 
 on_message[MESSAGES.emit] = function(self, _, tag)
@@ -193,13 +214,12 @@ end
 
 on_message[MESSAGES.init_failed] = function(self, w)
   self.expected[w] = true
-  self.hopeless = true
-  self:tell_all((self.engine:values(self.reader)))
+  self:give_up((self.engine:values(self.reader)))
 end
 
 on_message[MESSAGES.exit_failed] = function(self)
   local err = self.engine:values(self.reader)
-  self.exit_error = self.exit_error or err
+  self.phase_error = self.phase_error or err
 end
 
 on_message[MESSAGES.retired] = function(self, w)
@@ -219,11 +239,11 @@ end
 
 local on_event = {}
 
-function on_event.result(self, _, tag, first, count, last, elapsed)
+function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts = 0
   if owner then
-    owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed)
+    owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed, w)
   end
 end
 
@@ -262,9 +282,9 @@ local function crash_of(ending, w, fields)
 end
 
 function Crew:bury_idle(w, ending)
-  if ending.innocent then return end
+  if ending.innocent or self.closing then return end
   if ending.phase == "exit" then
-    self.exit_error = self.exit_error or crash_of(ending, w)
+    self.phase_error = self.phase_error or crash_of(ending, w)
     return
   end
   -- Somebody killed it between two tasks, or behind the last result of one: it
@@ -272,8 +292,7 @@ function Crew:bury_idle(w, ending)
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
   self.false_starts = self.false_starts + 1
   if ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS then
-    self.hopeless = true
-    self:tell_all(crash_of(ending, w))
+    self:give_up(crash_of(ending, w))
   end
 end
 
@@ -282,12 +301,13 @@ function on_event.exit(self, w, tag, first, count)
   local expected = self.expected[w]
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
-  ending.died_in_exit = ending.phase == "exit" and self.engine:inspect(w).started ~= 0
+  ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
+    and self.engine:inspect(w).started ~= 0
   self:finish_line(w)
   local owner = tag and self.owners[tag >> TAG_BITS]
   if owner then
     owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
-  elseif not expected or ending.timeout or ending.died_in_exit then
+  elseif not expected or ending.timeout or ending.in_phase then
     self:bury_idle(w, ending)
   end
   self:replace(w, tag and 1 or 0)
@@ -331,7 +351,8 @@ function Crew:pump(seconds)
     local left, due = deadline and math.max(deadline - core.now(), 0), self.clock:due()
     if due and (not left or due < left) then left = due end
     if self:dispatch(self.engine:next(left)) then return true end
-  until self.closed or self.engine:alive() == 0 or (deadline and core.now() >= deadline)
+  until self.closed or self.broken or self.engine:alive() == 0
+    or (deadline and core.now() >= deadline)
   return false
 end
 
@@ -341,7 +362,8 @@ function Crew:dispatch(kind, ...)
     handle(self, ...)
     return true
   elseif kind == nil then
-    error("pool: " .. tostring((...)), 0)
+    self.broken, self.hopeless = true, true
+    if not self.closing then error("pool: " .. tostring((...)), 0) end
   end
   return false
 end

@@ -104,7 +104,7 @@ end
 
 -- The error object of whatever a worker sent as one. When memory or the C
 -- stack runs out, Lua has no room for a handler and only a string arrives.
-local function from(value, task_index)
+local function from(value, task_index, worker_id)
   if is_error(value) then return value end
   -- See src/task_results.c.
   if type(value) == "table" and debug.getmetatable(value) == nil and value.unreadable ~= nil then
@@ -112,14 +112,15 @@ local function from(value, task_index)
     return new {
       kind = "encode", message = "cannot read the result: " .. message_of(cause),
       cause = type(cause) ~= "string" and cause or nil, task_index = task_index,
+      worker_id = worker_id,
     }
   end
   local text = message_of(value)
   if not text:find("not enough memory", 1, true) then
-    return new { message = text, task_index = task_index }
+    return new { message = text, task_index = task_index, worker_id = worker_id }
   end
   return new {
-    kind = "memory", message = text, task_index = task_index,
+    kind = "memory", message = text, task_index = task_index, worker_id = worker_id,
     hint = "the task wanted more memory than memory_limit, or the system, allows",
   }
 end

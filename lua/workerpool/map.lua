@@ -197,11 +197,11 @@ end
 
 --- A result event: `count` tasks of a parcel that begins with task
 --- `tag_index`, from the one with the offset `first` on.
-function Run:result(engine, tag_index, first, count, last, elapsed)
+function Run:result(engine, tag_index, first, count, last, elapsed, w)
   if count > 0 then
     self:note_done(count)
     local failed = self.sink:read(engine, self, tag_index + first, count)
-    if failed > 0 then self:settle_failures(tag_index) end
+    if failed > 0 then self:settle_failures(tag_index, w) end
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
@@ -210,12 +210,12 @@ end
 
 -- The failures that the sink has met in the event at hand. Arguments are read
 -- again from the parcel, which begins with task `tag_index`.
-function Run:settle_failures(tag_index)
+function Run:settle_failures(tag_index, w)
   local failures = self.failures
   self.failures = {}
   for index, err in pairs(failures) do
     if self.over then return end
-    err = errors.from(err, index)
+    err = errors.from(err, index, w)
     err.attempt = self:attempt_of(index)
     self:decide(index, err, function() return self.crew:arguments_at(index - tag_index) end)
   end

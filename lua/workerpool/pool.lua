@@ -186,8 +186,11 @@ function WorkerPool:disband()
   local queue = self.queue
   self.crew, self.queue = nil, nil
   if queue then crew:delist(queue.id) end
-  crew:kill_all()
-  crew:close()
+  do
+    -- Whatever interrupts us, the crew is closed, and nobody is left.
+    local _ <close> = setmetatable({}, { __close = function() crew:close() end })
+    crew:kill_all()
+  end
   if queue then
     queue:fail(errors.new { kind = "cancelled", message = "the pool was terminated" })
   end

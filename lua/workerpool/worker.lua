@@ -88,9 +88,15 @@ function Worker:travelling(cause)
   return nil
 end
 
+-- What the codec says on want of memory has a path before it.
+local NO_MEMORY = "not enough memory"
+
 local function kind_of(stage, err)
-  if stage == "encode" or stage == "decode" then return "encode" end
-  if err == "not enough memory" then return "memory" end
+  if err == NO_MEMORY then return "memory" end
+  if stage == "encode" or stage == "decode" then
+    local ends_so = type(err) == "string" and err:sub(-#NO_MEMORY) == NO_MEMORY
+    return ends_so and "memory" or "encode"
+  end
   return "error"
 end
 
@@ -132,6 +138,14 @@ function Worker:call_phase(phase, f)
   return results[1], results
 end
 
+-- Where memory has run out there is no handler, and only a string arrives.
+local function error_of(phase, value, index)
+  if errors.is_error(value) then return value end
+  local err = errors.from(value, nil, index)
+  err.message = ("worker_%s: %s"):format(phase, err.message)
+  return err
+end
+
 function Worker:send(message, ...)
   core.write(self.codec, "result", ...)
   self.link:send(self.codec, MESSAGES[message])
@@ -140,14 +154,16 @@ end
 function Worker:init()
   if not self.setup.init then return true end
   local ok, results = self:call_phase("init", self.setup.init)
-  if not ok then self:send("init_failed", results[2]) end
+  if not ok then self:send("init_failed", error_of("init", results[2], self.index)) end
   return ok
 end
 
 function Worker:exit()
   if not self.setup.exit then return end
   local ok, results = self:call_phase("exit", self.setup.exit)
-  if not ok then return self:send("exit_failed", results[2]) end
+  if not ok then
+    return self:send("exit_failed", error_of("exit", results[2], self.index))
+  end
   local sent, err = pcall(self.send, self, "exited", unpack(results, 2, results.n))
   if sent then return end
   self:send("exit_failed", errors.new {

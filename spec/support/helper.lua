@@ -91,8 +91,11 @@ busted.subscribe({ "test", "end" }, function()
   remove_all(made.test)
   return nil, true
 end)
+-- Without a suite, as in a program of its own, this is to be called.
+function helper.clean() remove_all(made.file) end
+
 busted.subscribe({ "suite", "end" }, function()
-  remove_all(made.file)
+  helper.clean()
   return nil, true
 end)
 
@@ -234,6 +237,21 @@ function helper.compile(source, options)
   return program
 end
 
+-- Compiles a C module for Lua and returns the pattern for package.cpath that
+-- finds it. Without a sanitizer: it is loaded into processes that may have none.
+function helper.shared_object(source)
+  local cc, cflags = built_with()
+  local include = cflags:match("%-I%S*lua%S*") or ""
+  local dir = helper.tmpdir()
+  local line = table.concat({ cc, "-shared -fPIC -O1", include, "-o",
+    quote(dir .. "/" .. source:match("([^/]*)%.c$") .. ".so"), quote(source) }, " ")
+  local done = helper.run(line, { timeout = 120 })
+  if done.status ~= 0 then
+    error("cannot compile " .. source .. ":\n" .. done.stderr, 2)
+  end
+  return dir .. "/?.so"
+end
+
 ---- what a process holds -----------------------------------------------------
 
 local function entries(path)
@@ -268,6 +286,24 @@ end
 function helper.state(pid)
   local stat = read_all(("/proc/%d/stat"):format(pid))
   return stat and stat:match("^.*%) (%a)")
+end
+
+-- The fields of /proc/PID/stat behind the name: state, parent, process group.
+local function stat_of(pid)
+  local stat = read_all(("/proc/%d/stat"):format(pid))
+  if stat then return stat:match("^.*%) (%a) (%d+) (%d+)") end
+end
+
+-- All processes of this one's group: { [pid] = state }, without itself.
+function helper.process_group()
+  local own = helper.pid()
+  local _, _, group = stat_of(own)
+  local found = {}
+  for _, pid in ipairs(entries("/proc")) do
+    local state, _, its_group = stat_of(pid)
+    if its_group == group and pid ~= own then found[pid] = state end
+  end
+  return found
 end
 
 -- Open descriptors of this process: { [number] = what it is }.

@@ -1,0 +1,55 @@
+-- A pool whose forkserver had been killed could start no more workers, ever;
+-- one that had been stopped held up the host.
+
+local helper = require "spec.support.helper"
+package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
+local workerpool = require "workerpool"
+local core = require "workerpool.core"
+local misdeeds = require "misdeeds"
+
+local SIGKILL = 9
+
+local function same(x) return x end
+
+describe("the server of a pool", function()
+  helper.guard()
+
+  local function make(more)
+    return workerpool.WorkerPool { n_jobs = 2, start_method = "forkserver", keep_alive = more }
+  end
+
+  it("has a successor when it is killed between two calls", function()
+    local pool <close> = make(true)
+    pool:map(same, { 1, 2 })
+    misdeeds.kill(helper.children()[1], SIGKILL)
+    for _ = 1, 3 do assert.are.equal(20, pool:map(same, workerpool.range(20)).n) end
+  end)
+
+  it("has one when it is killed by a task, which alone is tried again", function()
+    local pool <close> = make()
+    local dir = helper.tmpdir()
+    local list = pool:map(function(x)
+      local path = dir .. "/" .. x
+      if x == 7 and not io.open(path) then
+        io.open(path, "w"):close()
+        os.execute("kill -KILL $(ps -o ppid= -p " .. core.getpid() .. ")")
+        core.sleep(60)
+      end
+      return x
+    end, workerpool.range(20), { chunk_size = 5, retries = 3 })
+    for i = 1, 20 do assert.are.equal(i, list[i]) end
+  end)
+
+  it("goes on when somebody has stopped it", function()
+    local pool <close> = make()
+    local list = pool:map(function(x)
+      if x == 3 then
+        os.execute("kill -STOP $(ps -o ppid= -p " .. core.getpid() .. ")")
+        os.exit(3)
+      end
+      return x
+    end, workerpool.range(8), { chunk_size = 2, on_error = "collect" })
+    assert.are.equal(3, list[3].exit_code)
+    assert.are.equal(8, list[8])
+  end)
+end)

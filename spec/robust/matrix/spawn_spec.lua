@@ -1,0 +1,13 @@
+-- The matrix of faults and moments under start_method = "spawn".
+-- timeout: 180
+
+local cells = require "spec.robust.matrix.cells"
+
+describe("under spawn", function()
+  cells.each("spawn", function(cell, moment, reason)
+    if reason then return end
+    it(("%s %s"):format(cell.fault.name, moment.name), function()
+      assert.are.same({}, cells.run(cell, moment))
+    end)
+  end)
+end)
