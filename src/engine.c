@@ -195,13 +195,20 @@ void wp_close(wp_pool *p) {
 
 /* ---- the door ----------------------------------------------------------- */
 
+/* The bits of a word that stand for workers of this pool. */
+static uint64_t real_ones(const wp_pool *p, unsigned word) {
+  unsigned left = p->config.n_workers - word * 64;
+  return left < 64 ? ((uint64_t)1 << left) - 1 : UINT64_MAX;
+}
+
 /* Takes the workers' ready bits; 1 when there is any. */
 static int collect_ready(wp_pool *p) {
   unsigned words = (p->config.n_workers + 63) / 64;
   uint64_t any = 0;
   for (unsigned i = 0; i < words; i++) {
     wp_atomic64 *ready = &p->region.header->ready[i];
-    if (atomic_load(ready)) p->ready[i] |= atomic_exchange(ready, 0);
+    if (atomic_load(ready))
+      p->ready[i] |= atomic_exchange(ready, 0) & real_ones(p, i);
     any |= p->ready[i];
   }
   return any != 0;
@@ -224,6 +231,10 @@ static void forget_ready(wp_pool *p, unsigned w) {
 
 /* One event from a worker that has said something or is dead. */
 static int take_from(wp_pool *p, unsigned w, wp_event *event) {
+  if (p->workers[w].state == WP_WORKER_ABSENT) { /* its ring may not be there */
+    forget_ready(p, w);
+    return 0;
+  }
   int got = wp_worker_take_record(p, w, event);
   if (got == 1) return 1;
   if (got == WP_ECORRUPT && p->workers[w].state == WP_WORKER_RUNNING) {

@@ -26,9 +26,13 @@ struct wp_job {
   wp_job *next, *previous;
 };
 
-/* What the host alone knows of a slot. */
+/* What the host alone knows of a slot. The slot itself lies where a worker
+** that runs wild can write: of what the host has put there it keeps its own
+** copy and never asks the slot. */
 typedef struct wp_parcel_info {
   wp_job *job;
+  uint64_t tag, offset, length;
+  uint32_t count, skip, flags;
   uint32_t generation;
   uint32_t received; /* tasks whose results have come */
   uint32_t next_free; /* of a free slot */
@@ -95,6 +99,8 @@ void wp_parcels_deinit(wp_pool *p);
 void wp_parcel_release(wp_pool *p, uint32_t slot);
 /* The slot that worker w has claimed, or WP_NO_SLOT. */
 uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w);
+/* A slot whose owner no worker could have written, or WP_NO_SLOT. */
+uint32_t wp_parcel_orphan(const wp_pool *p);
 uint64_t wp_ticket_of(const wp_pool *p, uint32_t slot);
 
 /* engine_worker.c */

@@ -135,17 +135,30 @@ void wp_parcel_release(wp_pool *p, uint32_t slot) {
   wp_job *job = info->job;
   info->generation++;
   atomic_store(&s->owner, wp_owner(info->generation, WP_SLOT_FREE));
-  wp_arena_give(&p->arena, s->offset, s->length);
+  wp_arena_give(&p->arena, info->offset, info->length);
   give_slot(p, slot);
   p->pending--;
   job->users--;
   drop_job(p, job);
 }
 
+static void fill_info(wp_parcel_info *info, const wp_parcel *parcel,
+                      uint64_t offset) {
+  info->job = parcel->job;
+  info->tag = parcel->tag;
+  info->offset = offset;
+  info->length = parcel->length;
+  info->count = parcel->count;
+  info->skip = parcel->skip;
+  info->flags = parcel->flags;
+  info->received = 0;
+}
+
 static void fill_slot(wp_pool *p, uint32_t slot, const wp_parcel *parcel,
                       uint64_t offset) {
   wp_slot *s = &p->region.slots[slot];
   wp_parcel_info *info = &p->parcels[slot];
+  fill_info(info, parcel, offset);
   s->tag = parcel->tag;
   s->offset = offset;
   s->length = parcel->length;
@@ -155,8 +168,6 @@ static void fill_slot(wp_pool *p, uint32_t slot, const wp_parcel *parcel,
   s->count = parcel->count;
   s->skip = parcel->skip;
   s->flags = parcel->flags;
-  info->job = parcel->job;
-  info->received = 0;
   parcel->job->users++;
   p->pending++;
   atomic_store_explicit(&s->owner, wp_owner(info->generation, WP_SLOT_READY),
@@ -218,7 +229,7 @@ int wp_cancel(wp_pool *p, uint64_t ticket) {
 unsigned wp_abandon(wp_pool *p, uint64_t low, uint64_t high, uint64_t *busy) {
   unsigned n = 0;
   for (uint32_t slot = 0; slot < p->n_used; slot++) {
-    uint64_t tag = p->region.slots[slot].tag;
+    uint64_t tag = p->parcels[slot].tag;
     if (!p->parcels[slot].job || tag < low || tag > high) continue;
     uint64_t ticket = wp_ticket_of(p, slot);
     if (slot == p->ended_slot || wp_cancel(p, ticket)) continue;
@@ -234,7 +245,8 @@ int wp_claimant(const wp_pool *p, uint64_t ticket) {
   uint32_t slot = slot_of(p, ticket);
   if (slot == WP_NO_SLOT) return -1;
   uint32_t state = (uint32_t)atomic_load(&p->region.slots[slot].owner);
-  return state < WP_SLOT_CLAIMED ? -1 : (int)(state - WP_SLOT_CLAIMED);
+  uint32_t w = state - WP_SLOT_CLAIMED;
+  return state < WP_SLOT_CLAIMED || w >= p->config.n_workers ? -1 : (int)w;
 }
 
 uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w) {
@@ -246,19 +258,34 @@ uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w) {
   return WP_NO_SLOT;
 }
 
+static int is_sane(const wp_pool *p, uint32_t slot) {
+  uint64_t owner = atomic_load(&p->region.slots[slot].owner);
+  uint32_t state = (uint32_t)owner;
+  return (uint32_t)(owner >> 32) == p->parcels[slot].generation &&
+         state >= WP_SLOT_READY &&
+         state < WP_SLOT_CLAIMED + p->config.n_workers;
+}
+
+uint32_t wp_parcel_orphan(const wp_pool *p) {
+  for (uint32_t slot = 0; slot < p->n_used; slot++)
+    if (p->parcels[slot].job && !is_sane(p, slot)) return slot;
+  return WP_NO_SLOT;
+}
+
 int wp_submit_again(wp_pool *p, const wp_event *event, uint32_t first,
                     uint32_t count, int target, uint64_t *ticket) {
   uint32_t slot = slot_of(p, event->ticket);
   if (slot == WP_NO_SLOT || slot != p->ended_slot) return WP_EINVAL;
-  const wp_slot *s = &p->region.slots[slot];
-  if (first + count > s->count) return WP_EINVAL;
-  wp_parcel again = {.job = p->parcels[slot].job,
-                     .data = p->arena.base + s->offset,
-                     .length = s->length,
-                     .tag = s->tag + first,
+  /* A copy: submitting may make the list of parcels grow, and move. */
+  const wp_parcel_info of = p->parcels[slot];
+  if (first > of.count || count > of.count - first) return WP_EINVAL;
+  wp_parcel again = {.job = of.job,
+                     .data = p->arena.base + of.offset,
+                     .length = of.length,
+                     .tag = of.tag + first,
                      .count = count,
-                     .skip = s->skip + first,
-                     .flags = s->flags,
+                     .skip = of.skip + first,
+                     .flags = of.flags,
                      .target = target};
   return submit(p, &again, 0, ticket);
 }
@@ -268,10 +295,10 @@ int wp_parcel_data(const wp_pool *p, const wp_event *event,
                    uint32_t *skip) {
   uint32_t slot = slot_of(p, event->ticket);
   if (slot == WP_NO_SLOT) return WP_EINVAL;
-  const wp_slot *s = &p->region.slots[slot];
-  *data = p->arena.base + s->offset;
-  *length = s->length;
-  *skip = s->skip;
+  const wp_parcel_info *info = &p->parcels[slot];
+  *data = p->arena.base + info->offset;
+  *length = info->length;
+  *skip = info->skip;
   return WP_OK;
 }
 

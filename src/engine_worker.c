@@ -230,16 +230,16 @@ static int plausible(wp_pool *p, unsigned w, const wp_record *r) {
   if (r->slot >= p->n_used || !p->parcels[r->slot].job) return 0;
   const wp_slot *s = &p->region.slots[r->slot];
   const wp_parcel_info *info = &p->parcels[r->slot];
-  if (atomic_load(&s->owner) !=
-      wp_owner(r->generation, WP_SLOT_CLAIMED + w))
+  if (r->generation != info->generation ||
+      atomic_load(&s->owner) != wp_owner(r->generation, WP_SLOT_CLAIMED + w))
     return 0;
-  return r->first == info->received && r->count <= s->count - r->first;
+  return r->first == info->received && r->count <= info->count - r->first;
 }
 
 static void result_event(wp_pool *p, const wp_record *r, wp_event *e) {
   wp_parcel_info *info = &p->parcels[r->slot];
   e->type = WP_EVENT_RESULT;
-  e->tag = p->region.slots[r->slot].tag;
+  e->tag = info->tag;
   e->ticket = wp_ticket_of(p, r->slot);
   e->first = r->first;
   e->count = r->count;
@@ -315,11 +315,13 @@ int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
   int got;
   while ((got = wp_ring_peek(ring, line, &record, &body)) == 1) {
     if (!(record.flags & WP_RECORD_MORE)) {
+      p->held_loan = -1;
+      got = complete(p, w, &record, body, e);
+      if (got == -ENOMEM) return got; /* it stays for another try */
       p->held = record;
       p->held_worker = w;
       p->holds_record = 1;
-      p->held_loan = -1;
-      return complete(p, w, &record, body, e);
+      return got;
     }
     got = wp_bytes_append(&p->workers[w].assembly, body, record.size);
     if (got < 0) return got;
@@ -406,16 +408,18 @@ static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
   wp_ending ending = wp_launch_ending(p, w);
   uint32_t slot = wp_parcel_claimed_by(p, w);
+  /* A parcel that somebody has spoilt must end, too. */
+  if (slot == WP_NO_SLOT) slot = wp_parcel_orphan(p);
   *e = (wp_event){.type = WP_EVENT_EXIT, .worker = w, .pid = hw->pid,
                   .known = ending.known, .signal = ending.signal,
                   .exit_code = ending.exit_code};
   e->phase = atomic_load(&p->region.lines[w].phase);
   if (slot == WP_NO_SLOT) return;
   e->holds = 1;
-  e->tag = p->region.slots[slot].tag;
+  e->tag = p->parcels[slot].tag;
   e->ticket = wp_ticket_of(p, slot);
   e->first = p->parcels[slot].received;
-  e->count = p->region.slots[slot].count - e->first;
+  e->count = p->parcels[slot].count - e->first;
   p->ended_slot = slot;
 }
 
@@ -439,6 +443,8 @@ int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
 }
 
 void wp_inspect(const wp_pool *p, unsigned w, wp_progress *out) {
+  *out = (wp_progress){0};
+  if (w >= p->config.n_workers) return;
   const wp_line *line = &p->region.lines[w];
   out->completed = atomic_load(&line->completed) +
                    (atomic_load(&line->open) >> 32);
@@ -470,9 +476,10 @@ uint64_t wp_completed(const wp_pool *p) {
 }
 
 int wp_holding(const wp_pool *p, unsigned w, uint64_t *tag, uint32_t *index) {
+  if (w >= p->config.n_workers) return 0;
   uint32_t slot = wp_parcel_claimed_by(p, w);
   if (slot == WP_NO_SLOT) return 0;
-  *tag = p->region.slots[slot].tag;
+  *tag = p->parcels[slot].tag;
   *index = p->parcels[slot].received +
            (uint32_t)(atomic_load(&p->region.lines[w].open) >> 32);
   return 1;

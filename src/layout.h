@@ -132,8 +132,11 @@ typedef struct wp_figures {
   wp_atomic64 launched_ns;                   /* its last life began */
 } wp_figures;
 
+/* Who maps a region that another program has made looks for this. */
+#define WP_LAYOUT_MAGIC UINT32_C(0x77706c31)
+
 typedef struct wp_header {
-  uint32_t version;
+  uint32_t magic;
   uint32_t n_workers;
   uint64_t setup_offset; /* in the arena; stored before any worker starts */
   uint64_t setup_length;

@@ -7,6 +7,7 @@
 #include "shm.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -48,12 +49,33 @@ static int map_parts(wp_region *r, const plan *p) {
   return status;
 }
 
-int wp_region_attach(wp_region *r, int fd, unsigned n_workers,
-                     size_t arena_size) {
+static int map_all(wp_region *r, int fd, unsigned n_workers,
+                   size_t arena_size) {
   plan p = planned(n_workers, arena_size);
   *r = (wp_region){.fd = fd, .size = p.memory_size, .arena_size = arena_size};
   r->base = wp_shm_reserve(p.memory_size);
   int status = r->base ? map_parts(r, &p) : -ENOMEM;
+  if (status < 0) wp_region_free(r);
+  return status;
+}
+
+/* A page of a file that is shorter cannot be touched. */
+static int has_size(int fd, size_t size) {
+  struct stat s;
+  return fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && (size_t)s.st_size == size;
+}
+
+int wp_region_attach(wp_region *r, int fd, unsigned n_workers,
+                     size_t arena_size) {
+  *r = (wp_region){.fd = fd};
+  int status = WP_ECORRUPT;
+  if (n_workers >= 1 && n_workers <= WP_LIMIT_WORKERS &&
+      arena_size <= WP_LIMIT_ARENA &&
+      has_size(fd, planned(n_workers, arena_size).file_size))
+    status = map_all(r, fd, n_workers, arena_size);
+  if (status == WP_OK && (r->header->magic != WP_LAYOUT_MAGIC ||
+                          r->header->n_workers != n_workers))
+    status = WP_ECORRUPT;
   if (status < 0) wp_region_free(r);
   return status;
 }
@@ -63,7 +85,7 @@ static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
   int status = wp_shm_create(planned(n_workers, arena_size).file_size, &fd);
   if (status < 0) return status;
   fd = wp_fd_move(fd, 3);
-  return wp_region_attach(r, fd, n_workers, arena_size);
+  return map_all(r, fd, n_workers, arena_size);
 }
 
 /* A limit on address space (ulimit -v) is met by asking for less. */
@@ -72,8 +94,10 @@ int wp_region_create(wp_region *r, unsigned n_workers) {
   int status = create(r, n_workers, arena_size);
   while (status == -ENOMEM && arena_size > SMALLEST_ARENA)
     status = create(r, n_workers, arena_size /= 4);
-  if (status == WP_OK) r->header->n_workers = n_workers;
-  return status;
+  if (status < 0) return status;
+  r->header->magic = WP_LAYOUT_MAGIC;
+  r->header->n_workers = n_workers;
+  return WP_OK;
 }
 
 unsigned char *wp_region_ring(const wp_region *r, unsigned w) {

@@ -25,7 +25,8 @@ typedef struct wp_region {
 /* Makes and maps a region for `n_workers`: 0 or -errno. */
 int wp_region_create(wp_region *r, unsigned n_workers);
 
-/* Maps a region that another process has created. Takes fd over. */
+/* Maps a region that another process has created. Takes fd over. What is no
+** such region, by its size or by what it says of itself, is WP_ECORRUPT. */
 int wp_region_attach(wp_region *r, int fd, unsigned n_workers,
                      size_t arena_size);
 

@@ -161,7 +161,7 @@ static int read_link(link_numbers *n) {
                    &n->ends.bell, &n->ends.output, &n->hub, &n->server,
                    &n->index, &n->n_workers, &n->arena_size);
   unsetenv("WORKERPOOL_LINK");
-  return got == 8 && n->n_workers <= WP_LIMIT_WORKERS ? WP_OK : WP_ECORRUPT;
+  return got == 8 && n->index < n->n_workers ? WP_OK : WP_ECORRUPT;
 }
 
 /* They must not reach what we execute ourselves. */
@@ -173,6 +173,7 @@ static void close_on_exec(const link_numbers *n) {
 }
 
 static int become(wp_worker *w, unsigned index, wp_ends ends) {
+  if (index >= w->attached.header->n_workers) return WP_ECORRUPT;
   int status = wp_region_map_ring(&w->attached, index);
   wp_region_close_fd(&w->attached);
   if (status < 0) return status;
@@ -196,9 +197,13 @@ int wp_attach(wp_worker **out) {
   w->hub = n.hub;
   w->region = &w->attached;
   status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
-  *out = w;
-  if (status < 0) return status;
-  return n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.ends);
+  if (status == WP_OK)
+    status = n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.ends);
+  *out = status < 0 ? NULL : w;
+  if (status >= 0) return status;
+  wp_region_free(&w->attached);
+  wp_free(w, sizeof(*w));
+  return status;
 }
 
 int wp_serve(wp_worker *w) {
