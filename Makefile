@@ -13,6 +13,7 @@ TSAN_SPEC     ?= spec/start spec/shared
 VALGRIND_SPEC ?= $(filter-out %hostile_bytes_spec.lua %round_trip_spec.lua,\
   $(wildcard spec/codec/*_spec.lua))
 TIME     ?= 60
+FUZZ     ?=
 # -Werror would break the build of users with a newer compiler, so only
 # `make check` sets it.
 WERROR   ?=
@@ -69,7 +70,8 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
 
 .DELETE_ON_ERROR:
 .PHONY: all core run test matrix check asan ubsan tsan stress valgrind fuzz soak bench \
-  instructions cover docs format install install-module uninstall clean env help deps FORCE
+  instructions cover docs format install install-module uninstall clean env help deps \
+  FORCE afl
 
 all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
 
@@ -109,8 +111,11 @@ stress: ## the specs on a test build: odd sizes, short reads, failing allocation
 valgrind: ## some specs under valgrind
 	@bash spec/support/variant.sh valgrind $(or $(SPEC),$(VALGRIND_SPEC))
 
-fuzz: ## the fuzzers in spec/fuzz, for TIME seconds each
-	@bash spec/support/fuzz.sh $(TIME)
+fuzz: ## the fuzzers in spec/fuzz (FUZZ=names), for TIME seconds each
+	@bash spec/support/fuzz.sh libfuzzer $(TIME) $(FUZZ)
+
+afl: ## the same under AFL++
+	@bash spec/support/fuzz.sh afl $(TIME) $(FUZZ)
 
 soak: core ## random kills and failures over many tasks, for TIME seconds
 	@sh spec/support/soak.sh $(BUILD) $(TIME)

@@ -75,7 +75,7 @@ static int send_request(int socket, unsigned w, wp_ends ends) {
   return n == (ssize_t)sizeof(w) ? WP_OK : WP_ECLOSED;
 }
 
-/* 1, or 0 at the end of file. */
+/* 1, or 0 at the end of file, or at what is no request. */
 static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   control c = {0};
   struct iovec v = {w, sizeof(*w)};
@@ -84,11 +84,14 @@ static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   do {
     n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
-  struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-  if (!h || h->cmsg_type != SCM_RIGHTS) return 0;
+  struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
   *ends = (wp_ends){-1, -1};
-  memcpy(ends, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
-  return 1;
+  if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+    memcpy(ends, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
+  if (n == (ssize_t)sizeof(*w) && ends->bell >= 0) return 1;
+  wp_fd_close(&ends->bell);
+  wp_fd_close(&ends->output);
+  return 0;
 }
 
 /* Milliseconds; then a server that somebody has stopped is made to go on. */
@@ -128,6 +131,7 @@ int wp_server_start(wp_pool *p, const char *link, const int *keep,
     return -errno;
   wp_server *s = wp_calloc(sizeof(*s));
   int status = s ? WP_OK : -ENOMEM;
+  if (!s) close(fds[0]);
   int theirs = wp_fd_move(fds[1], 3);
   if (s) {
     const int all[] = {keep[0], keep[n_keep - 1], theirs};
@@ -240,13 +244,11 @@ static int fork_one(int socket, int signals, wp_ends ends, pid_t *children,
   return 0;
 }
 
-int wp_server_serve(int socket, unsigned *w, wp_ends *ends) {
+static int serve(int socket, int signals, unsigned *w, wp_ends *ends) {
   pid_t children[WP_LIMIT_WORKERS];
   unsigned n = 0;
-  int signals = open_child_signals();
   struct pollfd fds[] = {{.fd = socket, .events = POLLIN},
                          {.fd = signals, .events = POLLIN}};
-  if (signals < 0) return -errno;
   for (;;) {
     if (poll(fds, 2, -1) < 0) {
       if (errno != EINTR) return -errno;
@@ -257,4 +259,12 @@ int wp_server_serve(int socket, unsigned *w, wp_ends *ends) {
     if (n == WP_LIMIT_WORKERS || !receive_request(socket, w, ends)) return 0;
     if (fork_one(socket, signals, *ends, children, &n)) return 1;
   }
+}
+
+int wp_server_serve(int socket, unsigned *w, wp_ends *ends) {
+  int signals = open_child_signals();
+  if (signals < 0) return -errno;
+  int status = serve(socket, signals, w, ends);
+  if (status != 1) close(signals); /* the child has done so */
+  return status;
 }

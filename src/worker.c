@@ -98,6 +98,7 @@ static void init(wp_worker *w, const wp_region *region, unsigned index,
                    .index = index,
                    .bell = ends.bell,
                    .hub = hub,
+                   .server = -1,
                    .terminal = -1};
   redirect(w, ends.output);
   wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
@@ -127,6 +128,7 @@ static int is_dismissed(const wp_worker *w) {
 
 static void end(wp_worker *w) {
   if (is_twin) _exit(0);
+  if (!w->line) return; /* a server, which has no line */
   if (!is_dismissed(w)) (void)wp_finish(w);
   turn_to(w, WP_PART_NONE, wp_now_ns());
   if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
@@ -195,6 +197,7 @@ int wp_attach(wp_worker **out) {
   if (!w) return -ENOMEM;
   w->server = n.server;
   w->hub = n.hub;
+  w->bell = w->terminal = -1;
   w->region = &w->attached;
   status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
   if (status == WP_OK)
@@ -217,6 +220,7 @@ void wp_detach(wp_worker *w) {
   end(w);
   wp_fd_close(&w->bell);
   wp_fd_close(&w->hub);
+  wp_fd_close(&w->server);
   wp_region_free(&w->attached);
   wp_free(w, sizeof(*w));
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
 # deps.sh GROUP...: installs what is missing of the Debian packages in the
-# groups build, test and check. With nothing missing it does nothing at all.
+# groups build, test, check and afl. With nothing missing it does nothing at all.
 set -eu
 
 build="gcc libc6-dev lua5.4 liblua5.4-dev lua-cjson pkg-config"
 test="lua-busted lua-cjson tmux"
 check="clang libclang-rt-14-dev lua-check valgrind"
+afl="afl++"
 
 packages=
 for group in "$@"; do
