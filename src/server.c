@@ -136,6 +136,7 @@ int wp_server_start(wp_pool *p, const char *link, const int *keep,
   if (s) {
     const int all[] = {keep[0], keep[n_keep - 1], theirs};
     s->owner = getpid();
+    s->pidfd = -1;
     s->socket = wp_fd_move(fds[0], 3);
     complete_link(whole, sizeof(whole), link, theirs);
     status = wp_process_spawn(p->config.argv, whole, all, 3, &s->pid,

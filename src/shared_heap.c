@@ -155,9 +155,10 @@ static void release_unused(void) {
   own.slot = WP_NO_SLOT;
 }
 
+/* Makes none: one that no pool has leased nobody would ever let go of. */
 int wp_shared_address(char *text, size_t size) {
   lock_own();
-  int status = ensure();
+  int status = own.heap ? ensure() : WP_ECLOSED;
   if (status == WP_OK)
     wp_map_address(own.heap, own.fd, own.slot, text, size);
   unlock_own();

@@ -48,8 +48,9 @@ typedef struct wp_ticket {
 int wp_shared_lease(unsigned *process);
 void wp_shared_unlease(unsigned process);
 
-/* How another program finds the heap, as text; joining is for a process
-** that has none yet. 0, -errno, or WP_ECORRUPT when that is no heap. */
+/* How another program finds the heap, as text (WP_ECLOSED: there is none);
+** joining is for a process that has none yet. 0, -errno, or WP_ECORRUPT when
+** that is no heap. */
 int wp_shared_address(char *text, size_t size);
 int wp_shared_join(const char *text);
 

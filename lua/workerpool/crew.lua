@@ -46,7 +46,11 @@ local function open_engine(n_jobs, setup)
   local function main(link) return worker.main(link, setup) end
   local engine, message = core.engine(n_jobs, main, start.words(setup.start_method))
   if not engine then error("cannot open a pool: " .. message, 0) end
-  if setup.start_method ~= "fork" then engine:set_setup(start.encoded(setup)) end
+  if setup.start_method ~= "fork" then
+    local ok
+    ok, message = engine:set_setup(start.encoded(setup))
+    if not ok then error("cannot open a pool: " .. message, 0) end
+  end
   return engine
 end
 

@@ -268,7 +268,9 @@ local function begin(self, plan, sink, level)
   trace.attach(run, self.opts.enable_insights)
   if run.bar.is_on_terminal then crew.engine:relay(true) end
   if plan.source.length ~= 0 then
-    crew:ensure(crew_size(self, plan.source, plan.options))
+    local ok, err = pcall(crew.ensure, crew, crew_size(self, plan.source, plan.options))
+    -- Nobody has the run yet who could end it.
+    if not ok then run:abandon(err, err) end
   end
   return run
 end

@@ -1,0 +1,24 @@
+local workerpool = require "workerpool"
+
+return function()
+  local pool <close> = workerpool.WorkerPool {
+    n_jobs = 2, enable_insights = true, use_worker_state = true, pass_worker_id = true,
+  }
+  local failures = 0
+  local list = pool:map(function(_, state, x)
+    state.n = (state.n or 0) + 1
+    if x == 3 then error("on purpose") end
+    if x == 5 then os.exit(3) end
+    return x
+  end, { 1, 2, 3, 4, 5, 6, 7, 8 }, {
+    worker_init = function(_, state) state.n = 0 end,
+    worker_exit = function(_, state) return state.n end,
+    worker_lifespan = 3, on_error = "collect", chunk_size = 2,
+  })
+  for i = 1, list.n do
+    if workerpool.is_error(list[i]) then failures = failures + 1
+    elseif list[i] ~= i then return false end
+  end
+  pool:get_insights()
+  return failures == 2
+end
