@@ -13,6 +13,8 @@
 **   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
 **     kinds: "result", "message", "exit", "timeout", "interrupted", and
 **     "output", worker, text
+**   engine:take([true]): the event is done with; once true was given, it comes
+**     again until then
 **   engine:read(codec, base, lists, failures) -> n   of a result event
 **   engine:values(codec) -> values…                  of a message event
 **   engine:ending() -> table                         of an exit event
@@ -32,9 +34,9 @@
 typedef struct engine {
   wp_pool *pool;
   lua_State *L; /* the state that forks; a worker goes on in its copy */
-  const lua_State *main; /* where an interrupt comes */
   pid_t owner;
   wp_event event;
+  int holds, is_held; /* an event comes again until it is taken */
   wp_thread_states *threads; /* "threading" */
 } engine;
 
@@ -66,6 +68,7 @@ static int pushed(lua_State *L, int status) {
 static int live(wp_worker *worker, void *ud) {
   engine *e = ud;
   lua_State *L = e->L;
+  wp_forget_interrupt(L);
   lua_settop(L, 0);
   lua_rawgetp(L, LUA_REGISTRYINDEX, e);
   wp_push_link(L, worker);
@@ -136,9 +139,7 @@ static int new_engine(lua_State *L) {
   wp_config_init(&config);
   config.n_workers = (unsigned)n;
   engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  *e = (engine){.owner = getpid(), .main = lua_tothread(L, -1)};
-  lua_pop(L, 1);
+  *e = (engine){.owner = getpid()};
   luaL_setmetatable(L, WP_ENGINE_NAME);
   configure(L, e, &config, argv, lua_gettop(L) - 1);
   config.ud = e;
@@ -150,8 +151,7 @@ static int new_engine(lua_State *L) {
 }
 
 static int engine_relay(lua_State *L) {
-  wp_relay(check_engine(L)->pool, lua_toboolean(L, 2));
-  return 0;
+  return wp_relay(check_engine(L)->pool, lua_toboolean(L, 2)), 0;
 }
 
 static int engine_set_setup(lua_State *L) {
@@ -186,8 +186,7 @@ static int engine_running(lua_State *L) {
 
 /* Counted by the engine, so that it is right whatever has interrupted us. */
 static int engine_alive(lua_State *L) {
-  lua_pushinteger(L, wp_alive(check_engine(L)->pool));
-  return 1;
+  return lua_pushinteger(L, wp_alive(check_engine(L)->pool)), 1;
 }
 
 static int engine_pid(lua_State *L) {
@@ -248,8 +247,7 @@ static int engine_inspect(lua_State *L) {
 
 /* stack: engine, level: 0, 1 or (trace) 2 */
 static int engine_measure(lua_State *L) {
-  wp_measure(check_engine(L)->pool, (int)luaL_checkinteger(L, 2));
-  return 0;
+  return wp_measure(check_engine(L)->pool, (int)luaL_checkinteger(L, 2)), 0;
 }
 
 static int engine_figures(lua_State *L) {
@@ -379,19 +377,32 @@ static int push_exit_event(lua_State *L, const wp_event *v) {
   return 5;
 }
 
-static int engine_next(lua_State *L) {
-  engine *e = check_engine(L);
-  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
-  if (L != e->main) wp_follow_interrupt(L);
-  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
-  if (got < 0) return wp_push_failure(L, got);
-  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
+static int push_event(lua_State *L, const engine *e) {
   switch (e->event.type) {
     case WP_EVENT_RESULT: return push_result_event(L, &e->event);
     case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
     case WP_EVENT_OUTPUT: return push_output_event(L, &e->event);
     default: return push_exit_event(L, &e->event);
   }
+}
+
+static int engine_next(lua_State *L) {
+  engine *e = check_engine(L);
+  if (e->is_held) return push_event(L, e);
+  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  wp_follow_interrupt(L);
+  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+  if (got < 0) return wp_push_failure(L, got);
+  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
+  e->is_held = e->holds;
+  return push_event(L, e);
+}
+
+static int engine_take(lua_State *L) {
+  engine *e = check_engine(L);
+  e->is_held = 0;
+  e->holds |= lua_toboolean(L, 2);
+  return 0;
 }
 
 /* stack: engine, codec, base, lists, failures */
@@ -460,10 +471,10 @@ static int engine_again(lua_State *L) {
 
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"set_setup", engine_set_setup}, {"relay", engine_relay},
+      {"take", engine_take},         {"relay", engine_relay},
+      {"set_setup", engine_set_setup}, {"alive", engine_alive},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
-      {"alive", engine_alive},
       {"pid", engine_pid},           {"fileno", engine_fileno},
       {"pending", engine_pending},   {"inspect", engine_inspect},
       {"measure", engine_measure},   {"figures", engine_figures},

@@ -17,12 +17,25 @@ int wp_is_interrupt(lua_State *L, int index) {
   return length >= n && memcmp(text + length - n, INTERRUPT, n) == 0;
 }
 
-void wp_follow_interrupt(lua_State *L) {
+static lua_State *main_of(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   lua_State *main = lua_tothread(L, -1);
   lua_pop(L, 1);
-  if (main == L || lua_gethookmask(main) != EVERYTHING ||
-      lua_gethookcount(main) != 1)
-    return;
-  lua_sethook(L, lua_gethook(main), EVERYTHING, 1);
+  return main;
+}
+
+static int is_interrupted(lua_State *L) {
+  return lua_gethookmask(L) == EVERYTHING && lua_gethookcount(L) == 1;
+}
+
+void wp_follow_interrupt(lua_State *L) {
+  lua_State *main = main_of(L);
+  if (main != L && is_interrupted(main))
+    lua_sethook(L, lua_gethook(main), EVERYTHING, 1);
+}
+
+void wp_forget_interrupt(lua_State *L) {
+  lua_State *main = main_of(L);
+  if (is_interrupted(L)) lua_sethook(L, NULL, 0, 0);
+  if (is_interrupted(main)) lua_sethook(main, NULL, 0, 0);
 }

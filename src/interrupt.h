@@ -17,4 +17,7 @@ int wp_is_interrupt(lua_State *L, int index);
 ** as soon as the C function that calls this returns. */
 void wp_follow_interrupt(lua_State *L);
 
+/* In a worker that was forked just now: one that was for its host. */
+void wp_forget_interrupt(lua_State *L);
+
 #endif

@@ -11,17 +11,18 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 /* ---- signals ------------------------------------------------------------ */
 
 static lua_State *main_state;
 static volatile sig_atomic_t interrupted_by; /* a signal, or 0 */
+static int caught[2], n_caught;              /* the signals that we handle */
 
 /* A signal that comes just before a system call which waits would be noticed
 ** after it only, perhaps never. So there are further ones, of a kind that
@@ -42,12 +43,23 @@ static void raise_interrupt(lua_State *L, lua_Debug *ar) {
   luaL_error(L, "interrupted!");
 }
 
+/* The second signal ends us at once: workers see that and go. The first process
+** of a container is told of no signal that it does not handle, so it does. */
+static void end_now(int signo) {
+  signal(signo, SIG_DFL);
+  raise(signo);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signo);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  _exit(128 + signo);
+}
+
 /* Sets a hook, the one thing that Lua lets a handler do. The script ends
-** by an error, so what it wants closed is closed and its workers go. Should
-** it not end, a second signal finds no handler. */
+** by an error, so what it wants closed is closed and its workers go. */
 static void interrupt(int signo) {
   int saved = errno;
-  signal(signo, SIG_DFL);
+  for (int i = 0; i < n_caught; i++) signal(caught[i], end_now);
   interrupted_by = signo;
   lua_sethook(main_state, raise_interrupt,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
@@ -65,12 +77,7 @@ static void catch(int signo) {
   sigemptyset(&action.sa_mask);
   if (sigaction(signo, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
   sigaction(signo, &action, NULL);
-}
-
-/* A worker that is forked just now has inherited the hook; the signal was not
-** for it. */
-static void forget_interrupt(void) {
-  if (interrupted_by) lua_sethook(main_state, NULL, 0, 0);
+  caught[n_caught++] = signo;
 }
 
 /* ---- what workerpool.cli is given --------------------------------------- */
@@ -178,13 +185,11 @@ int main(int argc, char **argv) {
   if (!is_worker()) {
     catch(SIGINT);
     catch(SIGTERM);
-    pthread_atfork(NULL, NULL, forget_interrupt);
   }
   int status = run(L, argc, argv);
   repeat_nudges(0);
   /* From here on the state is no place for a hook. */
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  for (int i = 0; i < n_caught; i++) signal(caught[i], end_now);
   lua_sethook(L, NULL, 0, 0);
   lua_close(L);
   return interrupted_by && status != 0 ? 128 + interrupted_by : status;

@@ -101,7 +101,7 @@ end
 
 -- ---- all of one pool -----------------------------------------------------------
 
-local Queue = { __name = "workerpool.AsyncQueue" }
+local Queue = { __name = "workerpool.AsyncQueue", takes_events = true }
 Queue.__index = Queue
 
 function Queue.new(pool, crew)
@@ -116,6 +116,7 @@ function Queue.new(pool, crew)
     lists = { {} }, failures = {},
   }, Queue)
   self.id = crew:enlist(self)
+  crew:hold()
   return self
 end
 
@@ -210,20 +211,36 @@ end
 
 -- ---- what comes back -------------------------------------------------------------
 
+function Queue:book(task, values, err)
+  task.values, task.error = values, err
+  task.state = values and "done" or "failed"
+  self.handled = self.handled + 1
+  self.pending = self.pending - 1
+  self.tasks[task.id] = nil
+end
+
+local function call_back(task)
+  local opts, values = task.opts, task.values
+  if values and opts.callback then
+    opts.callback(unpack(values, 1, values.n))
+  elseif task.error and opts.error_callback then
+    opts.error_callback(task.error)
+  end
+end
+
 -- Bookkeeping first, the user's code last: when a callback raises, nothing
 -- is lost but what it would have done.
 function Queue:settle(task, values, err)
-  self.tasks[task.id] = nil
-  self.pending = self.pending - 1
-  self.handled = self.handled + 1
-  task.state = values and "done" or "failed"
-  task.values, task.error = values, err
-  local opts = task.opts
-  if values and opts.callback then
-    opts.callback(unpack(values, 1, values.n))
-  elseif err and opts.error_callback then
-    opts.error_callback(err)
-  end
+  self:book(task, values, err)
+  call_back(task)
+end
+
+-- The same for the task of the event at hand. What interrupts us before it is
+-- taken (Ctrl-C, which a caller may catch, to go on) has the event come again.
+function Queue:conclude(task, values, err)
+  self:book(task, values, err)
+  self.crew:take()
+  call_back(task)
 end
 
 -- What the one result in the event at hand has left in the lists.
@@ -238,14 +255,14 @@ local function take_values(lists)
 end
 
 function Queue:result(engine, id, _, count, _, _, w)
-  if count == 0 then return end
+  if count == 0 then return self.crew:take() end
   local task = self.tasks[id]
   engine:read(self.crew.reader, 1, self.lists, self.failures)
   local err = self.failures[1]
   self.failures[1] = nil
   local values = take_values(self.lists)
-  if not task then return end
-  if err == nil then return self:settle(task, values) end
+  if not task then return self.crew:take() end
+  if err == nil then return self:conclude(task, values) end
   local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
   self:failed(task, errors.from(err, id, w), args)
 end
@@ -263,17 +280,18 @@ function Queue:failed(task, err, args)
     err = cancelled(task.id)
   elseif args and task.attempt <= task.opts.retries then
     task.attempt = task.attempt + 1
-    return self:send(task, args)
+    self:send(task, args)
+    return self.crew:take()
   end
-  self:settle(task, nil, err)
+  self:conclude(task, nil, err)
 end
 
 function Queue:lost(engine, index, first, count, ending, w)
   local task = self.tasks[index + first]
-  if not task then return end
+  if not task then return self.crew:take() end
   if ending.innocent then
     task.ticket = engine:again(first, count)
-    return
+    return self.crew:take()
   end
   local args = self.crew:arguments_at(first)
   self:failed(task, self.crew.crash_of(ending, w, {
@@ -340,6 +358,7 @@ function Queue:wait(condition, timeout)
     if not self:is_live() then return condition() end
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return false end
+    self.crew:revive()
     self.crew:pump(left)
     if self.overflow[1] then self:send_overflow() end
   end

@@ -9,6 +9,7 @@
 --   lost(engine, index, first, count, ending, worker)
 --   message(index, values...)      fail(err)
 --   limit_of(index) -> seconds that this task may run, or nil
+-- and, if it calls take() itself when it is done with an event, takes_events.
 
 local clock = require "workerpool.clock"
 local core = require "workerpool.core"
@@ -122,9 +123,22 @@ function Crew:dismiss_stopped()
   end)
 end
 
+-- Ctrl-C while workers are leaving, and somebody waits for that: they go now.
+local Leaving = {}
+Leaving.__close = function(leaving, thrown)
+  if errors.is_interrupt(thrown) then leaving.crew:break_off() end
+end
+
+function Crew:break_off()
+  self.hopeless = true
+  self:kill_all()
+  self:tell_all(errors.new { kind = "cancelled", message = "the pool was terminated" })
+end
+
 -- Lets every worker finish what is queued and leave; returns the first error
 -- of an init or exit function that no call has been told of, if any.
 function Crew:stop_all()
+  local _ <close> = setmetatable({ crew = self }, Leaving)
   self.leaving = true
   self:each_running(function(w) self:dismiss(w) end)
   while self.engine:alive() > 0 do
@@ -197,6 +211,22 @@ end
 
 -- ---- events -------------------------------------------------------------------
 
+--- From now on an event comes again until it is taken: an owner whose caller
+--- may be interrupted and go on must not miss one.
+function Crew:hold()
+  self.holds = true
+  self.engine:take(true)
+end
+
+--- The event at hand has been dealt with. Called before code of the user's.
+function Crew:take()
+  if self.holds then self.engine:take() end
+end
+
+function Crew:take_for(owner)
+  if self.holds and not (owner and owner.takes_events) then self.engine:take() end
+end
+
 function Crew:tell_all(err)
   for _, owner in pairs(self.owners) do owner:fail(err) end
 end
@@ -246,6 +276,7 @@ local on_event = {}
 function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts = 0
+  self:take_for(owner)
   if owner then
     owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed, w)
   end
@@ -253,6 +284,7 @@ end
 
 -- Whole lines go where they are seen: above the bar, if there is one.
 function on_event.output(self, w, text)
+  self:take()
   text = (self.unfinished[w] or "") .. text
   local lines, rest = text:match("^(.*\n)([^\n]*)$")
   self.unfinished[w] = lines and rest or text
@@ -261,6 +293,7 @@ end
 
 function on_event.message(self, w, tag, kind)
   local handle = on_message[kind]
+  self:take()
   if handle then handle(self, w, tag) end
 end
 
@@ -309,6 +342,7 @@ function on_event.exit(self, w, tag, first, count)
     and self.engine:inspect(w).started ~= 0
   self:finish_line(w)
   local owner = tag and self.owners[tag >> TAG_BITS]
+  self:take_for(owner)
   if owner then
     owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
   elseif not expected or ending.timeout or ending.in_phase then
@@ -343,6 +377,13 @@ function Crew:replace(w, held)
   elseif next(self.owners) then
     self:start(w)
   end
+end
+
+-- Whoever waits for a task needs a worker: one may be missing when the event of
+-- another's death was broken off, or it could not be replaced just then.
+function Crew:revive()
+  if self.engine:alive() > 0 or self.closed or self.closing or self.hopeless then return end
+  for w = 0, self.wanted - 1 do self:start(w) end
 end
 
 --- Handles one event. Waits for it as long as `seconds` says (nil: until

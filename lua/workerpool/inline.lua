@@ -191,17 +191,31 @@ function Engine:abandon(low, high)
   return {}
 end
 
+-- A parcel whose run is interrupted is the next one again.
+local Step = {}
+Step.__close = function(step, thrown)
+  if thrown == nil then return end
+  local engine = step.engine
+  engine.parcels[step.ticket] = step.parcel
+  engine.first = math.min(engine.first, step.ticket)
+end
+
+function Engine:run(parcel)
+  local ticket = self.first
+  local _ <close> = setmetatable({ engine = self, ticket = ticket, parcel = parcel }, Step)
+  self.first = ticket + 1
+  self.parcels[ticket] = nil
+  self.link.parcel = parcel
+  self.worker:step(parcel.job)
+end
+
 -- Runs one parcel, or what a worker does when none is left.
 function Engine:work()
   while self.first <= self.last do
     local parcel = self.parcels[self.first]
+    if parcel then return self:run(parcel) end
     self.parcels[self.first] = nil
     self.first = self.first + 1
-    if parcel then
-      self.link.parcel = parcel
-      self.worker:step(parcel.job)
-      return
-    end
   end
   if self.state == "stopping" then
     self.worker:exit()
@@ -209,13 +223,25 @@ function Engine:work()
   end
 end
 
+function Engine:take(always)
+  self.holds = self.holds or always
+  self.held = nil
+end
+
 function Engine:next()
+  if self.held then return self:tell(self.held) end
   if #self.events == 0 and (self.state == "running" or self.state == "stopping") then
     self:work()
   end
-  local event = table.remove(self.events, 1)
-  self.event = event
+  local event = self.events[1]
+  self.held = self.holds and event or nil
+  table.remove(self.events, 1)
   if not event then return "timeout" end
+  return self:tell(event)
+end
+
+function Engine:tell(event)
+  self.event = event
   if event[1] == "result" then
     return "result", 0, event.tag, 0, event.count, true, event.elapsed
   elseif event[1] == "message" then

@@ -22,10 +22,7 @@ end
 -- The next chunk, or nil when all are handed out.
 function Loop:advance()
   local run = self.run
-  if not run then
-    run = self.begin()
-    self.run = run
-  end
+  if not run then run = self:begin() end
   run:check_going()
   -- Whoever asks for the next chunk has been handed all of the last one.
   if self.chunk then run.active = run.active - self.chunk.count end
@@ -75,7 +72,7 @@ function Loop:step()
 end
 
 --- Returns the four values of a generic for.
----@param begin fun(): table starts the call
+---@param begin fun(loop: table): table starts the call, puts it into loop.run
 local function loop(begin)
   local self = setmetatable({ begin = begin, position = 0 }, Loop)
   return function() return self:step() end, nil, nil, self

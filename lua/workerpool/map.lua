@@ -385,14 +385,24 @@ function Run:step()
   return true
 end
 
+-- What has to be done whatever interrupts the rest of an end.
+local Ending = { __close = function(ending) ending.run.pool:after_run(ending.run, false) end }
+
+function Run:retire()
+  local job = self.job
+  self.job = nil
+  if job then self.crew.engine:retire(job) end
+end
+
 --- A normal end.
 function Run:finish()
   if self.over then return end
   self:close_bar()
   self:check_going()
+  local _ <close> = setmetatable({ run = self }, Ending)
   self.over = true
   self.crew:delist(self.id)
-  self.crew.engine:retire(self.job)
+  self:retire()
   return self.pool:after_run(self, true)
 end
 
@@ -407,11 +417,11 @@ end
 ---@param thrown? any the error that is on its way already
 function Run:abandon(err, thrown)
   if not self.over then
+    local _ <close> = setmetatable({ run = self }, Ending)
     self.over = true
     self:close_bar(reason_of(self.error, thrown))
     self.crew:abandon(self.id)
-    self.crew.engine:retire(self.job)
-    self.pool:after_run(self, false)
+    self:retire()
   end
   if err then error(err, 0) end
 end

@@ -175,8 +175,8 @@ function WorkerPool:dismiss()
   local crew = self.crew
   if not crew then return nil end
   local err = crew:stop_all()
-  crew:close()
   self.crew, self.queue = nil, nil
+  crew:close()
   return err
 end
 
@@ -208,9 +208,11 @@ function WorkerPool:target_of(run)
   return run.chunks_sent % self.n_jobs
 end
 
--- Called by a run at its end, once.
+-- Called by a run at its end; the first call counts.
 function WorkerPool:after_run(run, normal)
   if self.run == run then self.run = nil end
+  if run.has_ended then return nil end
+  run.has_ended = true
   if self.insights and not self.queue then self.insights:pause() end
   if self.opts.keep_alive then return nil end
   if normal then return self:dismiss() end
@@ -258,12 +260,15 @@ local function prepare(self, title, f, tasks, opts, level)
   return { title = title, f = f, options = call, source = source }
 end
 
-local function begin(self, plan, sink, level)
+-- `holder` is what ends it, should it be left early: it has the run before
+-- anything can go wrong.
+local function begin(self, plan, sink, holder, level)
   check_owner(self, level)
   refuse_overlap(self, plan.title, level)
   trace.check(plan.options.trace, plan.title, level)
   local crew = self:crew_for(plan.f, plan.options, level)
   local run = Run.new(self, crew, plan, sink)
+  holder.run = run
   self.run = run
   trace.attach(run, self.opts.enable_insights)
   if run.bar.is_on_terminal then crew.engine:relay(true) end
@@ -277,12 +282,14 @@ end
 
 -- Ends a run that is left by an error, the caller's or its own.
 local Guard = { __name = "workerpool.guard" }
-Guard.__close = function(guard, thrown) guard.run:abandon(nil, thrown) end
+Guard.__close = function(guard, thrown)
+  if guard.run then guard.run:abandon(nil, thrown) end
+end
 
 local function collect(self, title, f, tasks, opts, sink)
   local plan = prepare(self, title, f, tasks, opts, 3)
-  local run = begin(self, plan, sink, 3)
-  local _ <close> = setmetatable({ run = run }, Guard)
+  local guard <close> = setmetatable({}, Guard)
+  local run = begin(self, plan, sink, guard, 3)
   while run:step() do end
   local err = run:finish()
   if err then
@@ -316,8 +323,8 @@ end
 -- Mistakes are told at once, work begins with the loop.
 local function lazy(self, title, f, tasks, opts, in_order)
   local plan = prepare(self, title, f, tasks, opts, 3)
-  return iterate.loop(function()
-    return begin(self, plan, sinks.Chunks.new(in_order), 4)
+  return iterate.loop(function(loop)
+    return begin(self, plan, sinks.Chunks.new(in_order), loop, 4)
   end)
 end
 
