@@ -27,6 +27,14 @@ local MESSAGES = worker.MESSAGES
 local MOST_FALSE_STARTS = 3
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
+-- What may help when the system refuses a worker, by its word: -EAGAIN, -ENOMEM.
+local CURES = {
+  [-11] = " (there are as many processes as ulimit -u, or a control group's pids.max, allows: "
+    .. "use fewer workers)",
+  [-12] = " (there is no memory for a copy of this process: start_method = 'forkserver' "
+    .. "copies a small one)",
+}
+local RETRY_SECONDS = 0.25 -- until a worker that could not be replaced is tried again
 
 local Crew = { __name = "workerpool.Crew" }
 Crew.__index = Crew
@@ -68,6 +76,7 @@ function Crew.new(n_jobs, setup)
     owners = setmetatable({}, { __mode = "v" }),
     n_owners = 0,
     expected = {},     -- workers whose end we asked for
+    missing = {},      -- workers that could not be replaced: when to try again
     false_starts = 0,
     wanted = 0,        -- workers that there should be
     hopeless = false,  -- workers cannot start: none is to be tried again
@@ -83,16 +92,39 @@ end
 
 -- ---- workers ----------------------------------------------------------------
 
-function Crew:start(w)
+function Crew:launch(w)
   if self.setup.start_method == "fork" and not self.frozen then
     self.frozen = core.freeze(not self.has_started)
     self.has_started = true
   end
-  local ok, message = self.engine:start(w)
+  local ok, message, status = self.engine:start(w)
+  if ok then self.expected[w] = nil end
+  return ok, message, status
+end
+
+function Crew:start(w)
+  local ok, message, status = self:launch(w)
   if not ok then
-    error(("cannot start worker %d: %s"):format(w, message), 0)
+    error(("cannot start worker %d: %s%s"):format(w, message, CURES[status] or ""), 0)
   end
-  self.expected[w] = nil
+end
+
+-- As long as there are others, a worker that cannot be replaced now is when it
+-- can: a system that is short of something need not stay so.
+function Crew:start_soon(w)
+  self.missing[w] = nil
+  if self.engine:alive() == 0 then return self:start(w) end
+  if not self:launch(w) then self.missing[w] = core.now() + RETRY_SECONDS end
+end
+
+function Crew:start_missing()
+  for w, due in pairs(self.missing) do
+    if self.engine:running(w) or self.closed or self.closing or self.hopeless then
+      self.missing[w] = nil
+    elseif core.now() >= due then
+      self:start_soon(w)
+    end
+  end
 end
 
 -- Makes sure that the first n workers live.
@@ -375,7 +407,7 @@ function Crew:replace(w, held)
     self:start(w)
     self:dismiss(w)
   elseif next(self.owners) then
-    self:start(w)
+    self:start_soon(w)
   end
 end
 
@@ -393,6 +425,7 @@ end
 function Crew:pump(seconds)
   local deadline = seconds and core.now() + seconds
   repeat
+    if next(self.missing) then self:start_missing() end
     local left, due = deadline and math.max(deadline - core.now(), 0), self.clock:due()
     if due and (not left or due < left) then left = due end
     if self:dispatch(self.engine:next(left)) then return true end
