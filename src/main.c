@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,9 +97,17 @@ static int get_interrupted(lua_State *L) {
   return 1;
 }
 
+/* host.is_heard() -> whether anybody can still read what we print */
+static int is_heard(lua_State *L) {
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  lua_pushboolean(L, poll(&out, 1, 0) < 0 || !(out.revents & POLLERR));
+  return 1;
+}
+
 static int open_host(lua_State *L) {
   static const luaL_Reg functions[] = {{"setenv", set_environment},
                                        {"interrupted", get_interrupted},
+                                       {"is_heard", is_heard},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;

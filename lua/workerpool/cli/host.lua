@@ -7,5 +7,6 @@ if ok then return host end
 
 return {
   interrupted = function() return nil end,
+  is_heard = function() return true end,
   setenv = function() return nil, "this interpreter cannot change its environment" end,
 }

@@ -11,6 +11,7 @@ local host = require "workerpool.cli.host"
 local input = require "workerpool.cli.input"
 local joblog = require "workerpool.cli.joblog"
 local mapping = require "workerpool.cli.mapping"
+local unheard = require "workerpool.cli.unheard"
 local values = require "workerpool.cli.values"
 
 local MOST_COUNTED = 100  -- failures that the exit status can tell
@@ -57,7 +58,8 @@ local COMMAND = {
   details = [[
 Exit status: 0 when all tasks succeeded; 1 to 100, the number of those that
 failed; 101 for more; 2 when the command line is wrong; 255 when tasks cannot
-be read or results cannot be written; 130 after Ctrl-C, 143 after SIGTERM.]],
+be read or results cannot be written; 130 after Ctrl-C, 143 after SIGTERM, 141
+when nobody reads the output any more.]],
 }
 
 local function fail(message) commandline.fail("map", message) end
@@ -121,6 +123,7 @@ local function perform(plan)
   local ok, result = xpcall(mapping.run, mapping.handler, plan)
   if ok then return math.min(result, MOST_COUNTED + 1) end
   if commandline.is_usage_error(result) then error(result, 0) end
+  if result == unheard then return unheard.STATUS end
   if not host.interrupted() then io.stderr:write("workerpool: ", result, "\n") end
   return OTHER_FAILURE
 end

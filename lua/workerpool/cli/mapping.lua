@@ -8,6 +8,7 @@ local commandline = require "workerpool.cli.commandline"
 local core = require "workerpool.core"
 local halt = require "workerpool.cli.halt"
 local joblog = require "workerpool.cli.joblog"
+local unheard = require "workerpool.cli.unheard"
 local workerpool = require "workerpool"
 
 local FLUSH_SECONDS = 0.1 -- how long a result may wait in our buffer
@@ -85,6 +86,7 @@ end
 -- Called as soon as a task has failed for good, when others before it may
 -- still be running. Its place among the results is where it is reported.
 function Mapping:on_error(err)
+  if unheard.explains(err) then error(unheard, 0) end
   self.failed = self.failed + 1
   self.failures[err.task_index] = err
   if self.log then self.ends[err.task_index] = core.now() end
@@ -222,7 +224,7 @@ end
 
 -- For xpcall around run: what is no message stays as it is.
 local function handler(err)
-  if commandline.is_usage_error(err) then return err end
+  if commandline.is_usage_error(err) or err == unheard then return err end
   return tostring(err)
 end
 

@@ -3,6 +3,7 @@
 local commandline = require "workerpool.cli.commandline"
 local cpus = require "workerpool.cpus"
 local host = require "workerpool.cli.host"
+local unheard = require "workerpool.cli.unheard"
 local values = require "workerpool.cli.values"
 
 local COMMAND = {
@@ -20,7 +21,8 @@ local COMMAND = {
   },
   details = [[
 Exit status: the script's own; 1 after an error that it did not catch; 2 when
-the command line is wrong; 130 after Ctrl-C, 143 after SIGTERM.]],
+the command line is wrong; 130 after Ctrl-C, 143 after SIGTERM, 141 when nobody
+reads the output any more.]],
 }
 
 -- As `lua` has it: the script under 0, its arguments from 1 on, what stands
@@ -44,6 +46,7 @@ end
 local OURS = "\n\t%[C%]: in function 'xpcall'\n[^\n]*workerpool/cli/run%.lua"
 
 local function traceback_of(err)
+  if unheard.explains(err) then return unheard end
   local text = debug.traceback(text_of(err), 2)
   local last, at = nil, text:find(OURS)
   while at do -- a script may have an xpcall of its own, and a message anything
@@ -73,6 +76,7 @@ local function run_script(words, script_at)
   local ok, err = xpcall(script, traceback_of,
     table.unpack(words, script_at + 1, #words))
   if ok then return 0 end
+  if err == unheard then return unheard.STATUS end
   return complain(err)
 end
 
