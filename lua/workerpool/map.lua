@@ -20,6 +20,8 @@ local LEAST_DEPTH, MOST_DEPTH, DEPTH_SECONDS = 2, 128, 0.002
 -- Chunks sent and not yet handed to the caller, for each worker: how far an
 -- ordered iterator may run ahead of a slow task.
 local WINDOW = 64
+-- The engine counts the tasks of a parcel in 32 bits.
+local MOST_IN_CHUNK = 2 ^ 31 | 0
 
 local Run = { __name = "workerpool.Run" }
 Run.__index = Run
@@ -151,7 +153,7 @@ end
 -- Sends the next chunk; false when no task is left.
 function Run:send_chunk(room)
   local source = self.source
-  local want = min(self.sizer:next(source:remaining()), room)
+  local want = min(self.sizer:next(source:remaining()), room, MOST_IN_CHUNK)
   if source.kind == "range" then return self:send_range(want) > 0 end
   local list, first, count = source:take(want)
   self:send_list(list, first, count)

@@ -254,6 +254,10 @@ local function prepare(self, title, f, tasks, opts, level)
   check_function(f, title, level)
   local call = options.check("map", opts, level, title)
   local source = sources.new(tasks, call.iterable_len, level, title)
+  if source.length and source.length > core.TAG_INDEX then
+    error(("%s: %d tasks are too many: a call takes %d"):format(title, source.length,
+      core.TAG_INDEX), level)
+  end
   if call.n_splits and not source.length and not call.chunk_size then
     error(title .. ": n_splits needs a length: give iterable_len, or chunk_size", level)
   end

@@ -59,7 +59,7 @@ local LOCKED = { lock = kinds.boolean() }
 ---@return workerpool.Array
 function shared.Array(typecode, n_or_list, options)
   options = check_options("Array", options, LOCKED)
-  if math.type(n_or_list) == "float" then
+  if type(n_or_list) == "number" then
     n_or_list = check_count("Array", "length", n_or_list, 0)
   end
   return made(pcall(core.shared_array, typecode, n_or_list, options.lock ~= false))

@@ -100,6 +100,14 @@ local function kind_of(stage, err)
   return "error"
 end
 
+-- nil where the arguments themselves are what was too much.
+function Worker:picture_arguments()
+  local ok, text = pcall(function()
+    return errors.preview(pack(self.link:arguments(self.spare)))
+  end)
+  return ok and text or nil
+end
+
 -- Runs as the message handler, where the stack of the error still stands.
 function Worker:describe(err)
   local stage, task_index = self.link:stage()
@@ -111,7 +119,7 @@ function Worker:describe(err)
     task_index = task_index,
   }
   if stage ~= "decode" then
-    fields.args = errors.preview(pack(self.link:arguments(self.spare)))
+    fields.args = self:picture_arguments()
   end
   if stage == "call" then fields.traceback = traceback.of_task(2) end
   return errors.new(fields)

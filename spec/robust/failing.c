@@ -111,11 +111,17 @@ WRAP(int, ftruncate, (int fd, off_t n), (fd, n), ENOSPC, -1)
 WRAP(int, socketpair, (int d, int t, int p, int *fds), (d, t, p, fds), EMFILE,
      -1)
 WRAP(int, epoll_create1, (int f), (f), EMFILE, -1)
-WRAP(int, epoll_ctl, (int e, int op, int fd, struct epoll_event *v),
-     (e, op, fd, v), ENOSPC, -1)
 WRAP(int, eventfd, (unsigned n, int f), (n, f), EMFILE, -1)
 WRAP(int, pipe2, (int *fds, int f), (fds, f), EMFILE, -1)
 WRAP(pid_t, fork, (void), (), EAGAIN, -1)
+
+/* To take away what is there cannot fail. */
+int __real_epoll_ctl(int e, int op, int fd, struct epoll_event *v);
+int __wrap_epoll_ctl(int e, int op, int fd, struct epoll_event *v);
+int __wrap_epoll_ctl(int e, int op, int fd, struct epoll_event *v) {
+  if (op == EPOLL_CTL_ADD && refused("epoll_ctl", ENOSPC)) return -1;
+  return __real_epoll_ctl(e, op, fd, v);
+}
 
 typedef void *(*thread_main)(void *);
 int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, thread_main f,

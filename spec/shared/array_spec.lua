@@ -102,7 +102,7 @@ describe("An Array", function()
 
   it("refuses to be made of what it cannot hold", function()
     refused("unknown typecode 'x'", Array, "x", 3)
-    refused("negative", Array, "i", -1)
+    refused("wanted an integer of at least 0", Array, "i", -1)
     refused("Array: length", Array, "i", 1.5)
     refused("at index 2", Array, "B", { 1, 256 })
     refused("no whole number of elements", Array, "i", "12345")
