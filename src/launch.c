@@ -78,13 +78,14 @@ static int fork_by_server(wp_pool *p, unsigned w, wp_ends ends) {
   return wp_server_fork(p->server, w, ends, &p->workers[w].pid);
 }
 
+#define MOST_SERVERS 3 /* to be tried for one worker */
+
 /* A server that was killed has a successor. What it knew of how its children
 ** ended is lost; they died with it. */
 static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
   wp_host_worker *hw = &p->workers[w];
-  int had_one = p->server != NULL;
   int status = fork_by_server(p, w, ends);
-  if (status == WP_ECLOSED && had_one) {
+  for (int n = 1; status == WP_ECLOSED && n < MOST_SERVERS; n++) {
     wp_launch_deinit(p);
     status = fork_by_server(p, w, ends);
   }

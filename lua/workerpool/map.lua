@@ -171,9 +171,8 @@ function Run:send_waiting()
 end
 
 function Run:feed()
-  if self.waiting[1] then
-    while self:room() ~= 0 and self:send_waiting() do end
-  end
+  -- These have their room: they are active, and others may wait for them.
+  while self.waiting[1] and self.in_flight < self.depth and self:send_waiting() do end
   while not self.fed and not self.error do
     local room = self:room()
     if room <= 0 then return end

@@ -3,14 +3,16 @@
 
 local helper = require "spec.support.helper"
 
-describe("under kills, exits, errors and endless loops at random", function()
+describe("under kills, stops, exits, errors, limits and endless loops at random", function()
   helper.guard()
 
-  for _, method in ipairs { "fork", "forkserver", "spawn" } do
+  local murder = helper.compile("spec/soak/murder.c")
+
+  for _, method in ipairs { "fork", "forkserver", "spawn", "threading" } do
     it("every result is there, right and once: " .. method, function()
       local seed = os.getenv("WORKERPOOL_SEED") or os.time()
       local result = helper.run(
-        { helper.lua, "spec/soak/chaos.lua", seed, "3000", method }, { timeout = 100 })
+        { helper.lua, "spec/soak/chaos.lua", seed, "1000", method, murder }, { timeout = 100 })
       assert.are.equal(0, result.status, result.stdout .. result.stderr)
       assert.matches("clean\n$", result.stdout)
     end)

@@ -1,16 +1,20 @@
 /*
-** Kills random children of a process, at random moments.
+** Kills random children of a process, and theirs, at random moments.
 **
-**   murder PID COUNT SEED MOST_MICROSECONDS
+**   murder PID COUNT SEED MOST_MICROSECONDS [PERCENT]
 **
 ** After COUNT kills, or when the process has gone, it writes how many there
-** were. Children that nobody has waited for are not killed again.
+** were. Children that nobody has waited for are not killed again. With a
+** PERCENT, so many of its victims are stopped instead, and it ends as soon as
+** there is anything on its standard input.
 */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST_CHILDREN = 256 };
 
@@ -26,16 +30,27 @@ static int is_running(int pid) {
   return behind && behind[2] != 'Z' && behind[2] != 'X';
 }
 
-static int list_children(int pid, int *children) {
+/* Behind the n that there are. Not this process, which may be one of them. */
+static int list_children(int pid, int *children, int n) {
   char path[64];
-  int n = 0;
   snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
   FILE *f = fopen(path, "r");
-  if (!f) return -1;
+  if (!f) return n;
   while (n < MOST_CHILDREN && fscanf(f, "%d", &children[n]) == 1)
-    n += is_running(children[n]);
+    n += children[n] != getpid() && is_running(children[n]);
   fclose(f);
   return n;
+}
+
+static int list_family(int pid, int *children) {
+  int n = list_children(pid, children, 0);
+  for (int i = 0; i < n; i++) n = list_children(children[i], children, n);
+  return n;
+}
+
+static int is_told_to_stop(void) {
+  struct pollfd in = {.fd = 0, .events = POLLIN};
+  return poll(&in, 1, 0) != 0;
 }
 
 static void sleep_up_to(unsigned most_us) {
@@ -45,16 +60,22 @@ static void sleep_up_to(unsigned most_us) {
 }
 
 int main(int argc, char **argv) {
-  int children[MOST_CHILDREN], killed = 0;
-  if (argc != 5) return 2;
+  int children[MOST_CHILDREN], killed = 0, stopped = 0;
+  if (argc != 5 && argc != 6) return 2;
   int pid = atoi(argv[1]), count = atoi(argv[2]);
+  int percent = argc == 6 ? atoi(argv[5]) : 0;
   srand((unsigned)atoi(argv[3]));
-  while (killed < count) {
+  while (killed + stopped < count && is_running(pid)) {
+    if (argc == 6 && is_told_to_stop()) break;
     sleep_up_to((unsigned)atoi(argv[4]));
-    int n = list_children(pid, children);
-    if (n < 0 || !is_running(pid)) break;
-    if (n > 0 && kill(children[rand() % n], SIGKILL) == 0) killed++;
+    int n = list_family(pid, children);
+    if (n == 0) continue;
+    int stops = rand() % 100 < percent;
+    if (kill(children[rand() % n], stops ? SIGSTOP : SIGKILL) < 0) continue;
+    if (stops) stopped++;
+    else killed++;
   }
-  printf("%d\n", killed);
+  if (argc == 6) printf("%d killed, %d stopped\n", killed, stopped);
+  else printf("%d\n", killed);
   return 0;
 }

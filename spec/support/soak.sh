@@ -19,8 +19,9 @@ shared_kills() {
 end=$(($(date +%s) + $2))
 seed=$(date +%s)
 while [ "$(date +%s)" -lt "$end" ]; do
-  for method in fork forkserver spawn; do
-    timeout 600 lua5.4 spec/soak/chaos.lua "$seed" "${SOAK_TASKS:-100000}" "$method"
+  for method in fork forkserver spawn threading; do
+    timeout 1800 lua5.4 spec/soak/chaos.lua "$seed" "${SOAK_TASKS:-100000}" \
+      "$method" "$1/soak/murder"
   done
   shared_kills "$1/soak" "$seed"
   lua5.4 spec/soak/heap.lua 5 200000 "$seed"

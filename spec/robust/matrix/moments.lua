@@ -158,6 +158,16 @@ local function interrupted(cell, complain)
   if not ok and err.kind ~= "cancelled" then complain("raised %s", tostring(err)) end
 end
 
+-- The same in a program of its own, for the error that a signal is made into.
+local function signalled(cell, complain)
+  local result = helper.run { helper.lua, "spec/robust/matrix/interrupted.lua",
+    package.cpath, cell.method, cell.fault.name, tostring(cell.fault.memory_limit) }
+  if result.stdout ~= "false\tinterrupted!\t1\n10 20 30 40 50 60\n" then
+    complain("printed %s%s", result.stdout, result.stderr)
+  end
+  if result.status ~= 0 then complain("ended with status %d", result.status) end
+end
+
 -- ---- a pool within a pool ---------------------------------------------------------------
 
 -- In a worker of the outer pool; functions and options come as they would in
@@ -240,6 +250,7 @@ return {
   { name = "in the exit of a life that is over", run = retiring, impossible = always },
   { name = "in the init of a successor", run = succeeding, impossible = always },
   { name = "while the host is interrupted", run = interrupted, impossible = always },
+  { name = "while the host gets SIGINT", run = signalled, impossible = always },
   { name = "in a nested pool", run = nested, impossible = always },
   { name = "around a nested pool", run = around_nested, impossible = always },
 }
