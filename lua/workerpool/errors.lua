@@ -95,11 +95,12 @@ local function is_error(v)
 end
 
 --- Is this the error that Ctrl-C raises, by the interpreter's hook or by that
---- of the program `workerpool`? See src/interrupt.h.
+--- of the program `workerpool`? See src/interrupt.h. A message handler may have
+--- added a traceback before a block is closed.
 ---@param v any
 ---@return boolean
 local function is_interrupt(v)
-  return type(v) == "string" and v:find("interrupted!$") ~= nil
+  return type(v) == "string" and (v .. "\n"):find("interrupted!\n", 1, true) ~= nil
 end
 
 -- The error object of whatever a worker sent as one. When memory or the C

@@ -225,13 +225,6 @@ moments.all = {
     local queue = workerpool.Queue(3)
     reached()
     queue:get()]] },
-  ["a shared lock that somebody else has"] = { 1, [[
-    local lock = workerpool.Lock()
-    local pool <close> = WorkerPool { n_jobs = 1 }
-    pool:apply_async(function() lock:acquire() wait() end)
-    while not lock:try() do core.sleep(0.01) lock:release() end]] },
 }
-
-moments.all["a shared lock that somebody else has"] = nil
 
 return moments
