@@ -15,7 +15,7 @@
 **     "output", worker, text
 **   engine:take([true]): the event is done with; once true was given, it comes
 **     again until then
-**   engine:read(codec, base, lists, failures) -> n   of a result event
+**   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
 **   engine:values(codec) -> values…                  of a message event
 **   engine:ending() -> table                         of an exit event
 **   engine:arguments(codec, index) -> arguments…     of the event's parcel
@@ -196,13 +196,11 @@ static int engine_pid(lua_State *L) {
 }
 
 static int engine_fileno(lua_State *L) {
-  lua_pushinteger(L, wp_descriptor(check_engine(L)->pool));
-  return 1;
+  return lua_pushinteger(L, wp_descriptor(check_engine(L)->pool)), 1;
 }
 
 static int engine_pending(lua_State *L) {
-  lua_pushinteger(L, wp_pending(check_engine(L)->pool));
-  return 1;
+  return lua_pushinteger(L, wp_pending(check_engine(L)->pool)), 1;
 }
 
 /* -> tag of the task that runs, or nothing */
@@ -226,8 +224,7 @@ static int engine_completed(lua_State *L) {
 }
 
 static int engine_noted(lua_State *L) {
-  lua_pushinteger(L, wp_noted(check_engine(L)->pool));
-  return 1;
+  return lua_pushinteger(L, wp_noted(check_engine(L)->pool)), 1;
 }
 
 static int engine_inspect(lua_State *L) {
@@ -415,7 +412,8 @@ static int engine_read(lua_State *L) {
   luaL_checktype(L, 5, LUA_TTABLE);
   lua_pushinteger(
       L, wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5));
-  return 1;
+  lua_pushinteger(L, (lua_Integer)v->length);
+  return 2;
 }
 
 static int engine_values(lua_State *L) {

@@ -167,6 +167,12 @@ static int output(lua_State *L) {
   return 1;
 }
 
+static int output_size(lua_State *L) {
+  const wp_bytes *out = wp_codec_output(wp_codec_check(L, 1));
+  lua_pushinteger(L, (lua_Integer)out->len);
+  return 1;
+}
+
 void wp_bind_task(lua_State *L) {
   static const luaL_Reg functions[] = {{"write_range", write_range},
                                        {"write_tasks", write_tasks},
@@ -176,6 +182,7 @@ void wp_bind_task(lua_State *L) {
                                        {"task_arguments", task_arguments},
                                        {"write", write_values},
                                        {"output", output},
+                                       {"output_size", output_size},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushinteger(L, WP_TAG_BITS);

@@ -253,7 +253,7 @@ end
 
 function Engine:read(codec, base, lists, failures)
   local event = self.event
-  return core.read_results(codec, event.data, event.count, base, lists, failures)
+  return core.read_results(codec, event.data, event.count, base, lists, failures), #event.data
 end
 
 function Engine:values(codec)

@@ -7,24 +7,18 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local flow = require "workerpool.flow"
 local kinds = require "workerpool.kinds"
 local progress = require "workerpool.progress"
-local sizer = require "workerpool.sizer"
 
-local ceil, max, min = math.ceil, math.max, math.min
+local max, min = math.max, math.min
 
--- Chunks in flight for each worker: one that runs and one that waits, or as
--- many as make this many seconds of work. A worker that runs dry has to be
--- woken, which costs some 50 microseconds; see docs/architecture.md.
-local LEAST_DEPTH, MOST_DEPTH, DEPTH_SECONDS = 2, 128, 0.002
--- Chunks sent and not yet handed to the caller, for each worker: how far an
--- ordered iterator may run ahead of a slow task.
-local WINDOW = 64
 -- The engine counts the tasks of a parcel in 32 bits.
 local MOST_IN_CHUNK = 2 ^ 31 | 0
 
 local Run = { __name = "workerpool.Run" }
 Run.__index = Run
+flow.extend(Run)
 
 ---@param pool table
 ---@param crew table
@@ -47,11 +41,7 @@ function Run.new(pool, crew, plan, sink)
     repeated = 0,      -- tasks that were completed, but are tried again
     failures = {},
   }, Run)
-  self.sizer = sizer.new {
-    chunk_size = opts.chunk_size, n_splits = opts.n_splits,
-    length = source.length, n_jobs = self.n_workers,
-  }
-  self.depth = LEAST_DEPTH * self.n_workers
+  self:begin_flow()
   self.flags = self:parcel_flags()
   self.id = crew:enlist(self)
   self.task_timeout = opts.task_timeout
@@ -100,17 +90,7 @@ function Run:submit(index, count)
     error(("%s: cannot send a chunk: %s (%s)"):format(self.title, message, status), 0)
   end
   self.in_flight = self.in_flight + 1
-end
-
--- Room for how many tasks more, 0 for none.
-function Run:room()
-  local most = self.opts.max_tasks_active
-  if self.in_flight >= self.depth or
-     self.open_chunks + self.in_flight >= WINDOW * self.n_workers or
-     self.crew.engine:pending() >= core.MOST_PARCELS then
-    return 0
-  end
-  return most and most - self.active or math.maxinteger
+  self:note_sent(core.output_size(crew.writer), count)
 end
 
 function Run:claim_indices(count)
@@ -153,7 +133,7 @@ end
 -- Sends the next chunk; false when no task is left.
 function Run:send_chunk(room)
   local source = self.source
-  local want = min(self.sizer:next(source:remaining()), room, MOST_IN_CHUNK)
+  local want = min(self:next_size(), room, MOST_IN_CHUNK)
   if source.kind == "range" then return self:send_range(want) > 0 end
   local list, first, count = source:take(want)
   self:send_list(list, first, count)
@@ -171,8 +151,8 @@ function Run:send_waiting()
 end
 
 function Run:feed()
-  -- These have their room: they are active, and others may wait for them.
-  while self.waiting[1] and self.in_flight < self.depth and self:send_waiting() do end
+  -- The window may be full of results that wait for these very tasks.
+  while self.waiting[1] and not self:is_full() and self:send_waiting() do end
   while not self.fed and not self.error do
     local room = self:room()
     if room <= 0 then return end
@@ -181,14 +161,6 @@ function Run:feed()
 end
 
 -- ---- back ---------------------------------------------------------------------
-
--- Short chunks mean that more of them must be on their way.
-function Run:adapt(count, elapsed)
-  self.sizer:observe(count, elapsed)
-  local depth = ceil(DEPTH_SECONDS / max(elapsed, 1e-6)) + 1
-  depth = max(LEAST_DEPTH, min(depth, MOST_DEPTH))
-  self.depth = depth * self.n_workers
-end
 
 -- A lazy sink counts a task as active until the caller has it.
 function Run:note_done(count)

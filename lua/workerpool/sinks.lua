@@ -114,18 +114,20 @@ function Chunks.new(in_order)
   return setmetatable({ buffer = in_order and order.new() or Queue.new() }, Chunks)
 end
 
-function Chunks:keep(run, first, count, lists)
+function Chunks:keep(run, first, count, lists, bytes)
   run.open_chunks = run.open_chunks + 1
-  self.buffer:put(first, count, { first = first, count = count, lists = lists })
+  run.open_bytes = run.open_bytes + bytes
+  self.buffer:put(first, count, { first = first, count = count, lists = lists, bytes = bytes })
 end
 
 -- A chunk with failures is taken apart, for its parts may come at different
 -- times.
 function Chunks:read(engine, run, index, count)
   local lists = { {} }
-  local failed = engine:read(run.crew.reader, 1, lists, self)
+  local failed, bytes = engine:read(run.crew.reader, 1, lists, self)
+  bytes = run:note_received(bytes, count)
   if failed == 0 then
-    self:keep(run, index, count, lists)
+    self:keep(run, index, count, lists, bytes)
     return 0
   end
   local first = 1
@@ -134,26 +136,27 @@ function Chunks:read(engine, run, index, count)
     if err ~= nil then
       self[position] = nil
       run.failures[index + position - 1] = err
-      self:keep_part(run, index, lists, first, position - 1)
+      self:keep_part(run, index, lists, first, position - 1, bytes / count)
       first = position + 1
     end
   end
-  self:keep_part(run, index, lists, first, count)
+  self:keep_part(run, index, lists, first, count, bytes / count)
   return failed
 end
 
-function Chunks:keep_part(run, index, lists, first, last)
+function Chunks:keep_part(run, index, lists, first, last, bytes_each)
   if first > last then return end
   local part, counts = {}, lists.counts
   for k, list in ipairs(lists) do
     part[k] = table.move(list, first, last, 1, {})
   end
   if counts then part.counts = table.move(counts, first, last, 1, {}) end
-  self:keep(run, index + first - 1, last - first + 1, part)
+  local count = last - first + 1
+  self:keep(run, index + first - 1, count, part, count * bytes_each)
 end
 
 function Chunks:place(run, index, value)
-  self:keep(run, index, 1, { { value } })
+  self:keep(run, index, 1, { { value } }, 0)
 end
 
 function Chunks.withhold() end
@@ -161,7 +164,10 @@ function Chunks.withhold() end
 -- The next chunk that may be handed out.
 function Chunks:pop(run)
   local chunk = self.buffer:pop()
-  if chunk then run.open_chunks = run.open_chunks - 1 end
+  if chunk then
+    run.open_chunks = run.open_chunks - 1
+    run.open_bytes = run.open_bytes - chunk.bytes
+  end
   return chunk
 end
 

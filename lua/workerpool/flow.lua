@@ -1,0 +1,101 @@
+-- How much of a map call may be under way: enough to keep the workers busy while
+-- the host computes, and so little that memory stays the same however many tasks
+-- there are, however slow the caller's loop is, and whatever a task weighs.
+
+local core = require "workerpool.core"
+local sizer = require "workerpool.sizer"
+
+local ceil, max, min = math.ceil, math.max, math.min
+
+-- Chunks in flight for each worker: one that runs and one that waits, or as
+-- many as make this many seconds of work. A worker that runs dry has to be
+-- woken, which costs some 50 microseconds; see docs/architecture.md.
+local LEAST_DEPTH, MOST_DEPTH, DEPTH_SECONDS = 2, 128, 0.002
+-- Chunks sent and not yet handed to the caller, for each worker: how far an
+-- ordered iterator may run ahead of a slow task.
+local WINDOW = 64
+-- What all of that may weigh: a chunk, by its arguments or its results; what
+-- is on its way; and results that are here and not yet handed to the caller.
+-- The least depth is allowed whatever it weighs.
+local CHUNK_BYTES, FLIGHT_BYTES, OPEN_BYTES = 1 << 20, 1 << 24, 1 << 24
+local VALUE_BYTES = 16 -- of the least value in a list
+
+local Flow = {}
+
+function Flow:begin_flow()
+  local opts, source = self.opts, self.source
+  self.sizer = sizer.new {
+    chunk_size = opts.chunk_size, n_splits = opts.n_splits,
+    length = source.length, n_jobs = self.n_workers,
+  }
+  self.depth = LEAST_DEPTH * self.n_workers
+  self.open_bytes = 0 -- of results that are here and not yet handed over
+  self.argument_bytes, self.result_bytes = 0, 0 -- of one task, lately
+end
+
+-- More counts at once, less only by and by.
+local function smoothed(old, new)
+  return new >= old and new or old + 0.25 * (new - old)
+end
+
+--- A chunk has been sent.
+function Flow:note_sent(bytes, count)
+  self.argument_bytes = smoothed(self.argument_bytes, bytes / count)
+end
+
+--- Results have come in; returns what they weigh.
+---@return number bytes
+function Flow:note_received(bytes, count)
+  bytes = bytes + VALUE_BYTES * count
+  self.result_bytes = smoothed(self.result_bytes, bytes / count)
+  return bytes
+end
+
+-- Short chunks mean that more of them must be on their way.
+function Flow:adapt(count, elapsed)
+  self.sizer:observe(count, elapsed)
+  local depth = ceil(DEPTH_SECONDS / max(elapsed, 1e-6)) + 1
+  depth = max(LEAST_DEPTH, min(depth, MOST_DEPTH))
+  self.depth = depth * self.n_workers
+end
+
+--- Can nothing more be on its way, also no task that is tried again?
+---@return boolean
+function Flow:is_full()
+  if self.in_flight >= self.depth or self.crew.engine:pending() >= core.MOST_PARCELS then
+    return true
+  end
+  local tasks = self.next_index - 1 - self.completed
+  return self.in_flight >= LEAST_DEPTH * self.n_workers
+    and tasks * (self.argument_bytes + self.result_bytes) >= FLIGHT_BYTES
+end
+
+--- Room for how many new tasks, 0 for none.
+---@return integer
+function Flow:room()
+  local most = self.opts.max_tasks_active
+  if self.open_chunks + self.in_flight >= WINDOW * self.n_workers or
+     self.open_bytes >= OPEN_BYTES or self:is_full() then
+    return 0
+  end
+  return most and most - self.active or math.maxinteger
+end
+
+--- The size of the next chunk. What the caller has set, by chunk_size or
+--- n_splits, is not ours to change.
+---@return integer
+function Flow:next_size()
+  local size, opts = self.sizer:next(self.source:remaining()), self.opts
+  if opts.chunk_size or opts.n_splits then return size end
+  local bytes = max(self.argument_bytes, self.result_bytes, 1)
+  return max(1, min(size, CHUNK_BYTES // bytes | 0))
+end
+
+--- Gives a class of calls these methods. It has the fields opts, source, crew,
+--- n_workers, in_flight, open_chunks, next_index, completed and active.
+---@param class table
+local function extend(class)
+  for name, method in pairs(Flow) do class[name] = method end
+end
+
+return { extend = extend }
