@@ -37,6 +37,9 @@ wp_codec *wp_codec_check(lua_State *L, int index);
 ** between messages, and read it until the next call. */
 wp_bytes *wp_codec_output(wp_codec *c);
 
+/* Clears the output and puts one byte into it, a mark of the caller's. */
+void wp_codec_restart(lua_State *L, wp_codec *c, int mark);
+
 /*
 ** Appends one message: the `n` values at stack positions first … first+n-1.
 ** `label` roots the path in errors ("args" gives "cannot send
@@ -50,7 +53,8 @@ void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
 ** Reads one message from data[0 … len-1], pushes its values, sets *n to
 ** their number and returns the bytes used. Raises a string ("corrupt
 ** message: …") on bytes that no encoder writes; never reads past the end,
-** never allocates more than the bytes present can justify.
+** never allocates more than the bytes present can justify. The caller has
+** a place for one value on the stack; more are made.
 */
 size_t wp_codec_read(lua_State *L, wp_codec *c, const unsigned char *data,
                      size_t len, int *n);

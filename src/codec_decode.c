@@ -394,7 +394,6 @@ static size_t read_single(lua_State *L, const unsigned char *data,
                           size_t len) {
   if (len < 2 || data[0] != 1) return 0;
   unsigned tag = data[1];
-  luaL_checkstack(L, 1, "too many values");
   if (tag < WP_TAG_TEXT) {
     lua_pushinteger(L, (lua_Integer)tag);
   } else if (tag < WP_TAG_MAP && tag - WP_TAG_TEXT <= len - 2) {

@@ -13,8 +13,16 @@ enum { FLOATS_LEAST = 8 };
 
 /* ---- strings ------------------------------------------------------------ */
 
-static inline unsigned recent_index(const char *s) {
-  return (unsigned)(wp_seen_hash((uintptr_t)s) >> (64 - WP_RECENT_BITS));
+/* Two places are possible, so that of two keys that a message is full of, one
+** does not push out the other each time. */
+static inline wp_recent *recent_of(const wp_codec *c, wp_recent *table,
+                                   const char *s) {
+  size_t i = wp_seen_hash((uintptr_t)s) >> (64 - WP_RECENT_BITS);
+  wp_recent *first = &table[i], *second = &table[i ^ 1];
+  if (first->text == s) return first;
+  if (second->text == s) return second;
+  return first->period == c->period && second->period != c->period ? second
+                                                                   : first;
 }
 
 /* The second time, a string is written whole again, and kept. */
@@ -51,7 +59,7 @@ static int write_string(wp_codec *c, lua_State *L, int at,
   size_t len;
   const char *s = lua_tolstring(L, at, &len);
   if (len <= WP_KEEP_MOST)
-    write_short(c, L, &c->texts[recent_index(s)], s, len);
+    write_short(c, L, recent_of(c, c->texts, s), s, len);
   else if (!wp_write_again(c, L, s, where))
     wp_write_text(c, L, s, len);
   return 1;
@@ -226,7 +234,7 @@ static int write_new_key(wp_codec *c, lua_State *L, int t,
   const char *s = NULL;
   if (lua_type(L, t + 1) == LUA_TSTRING) s = lua_tolstring(L, t + 1, &len);
   if (len > WP_KEEP_MOST) return write_odd_key(c, L, t, where);
-  wp_recent *recent = &c->keys[recent_index(s)];
+  wp_recent *recent = recent_of(c, c->keys, s);
   c->last_key = c->last_key->next = recent;
   write_short(c, L, recent, s, len);
   if (recent->kept) recent->object = lua_topointer(L, t + 1);

@@ -27,17 +27,16 @@ static void write_head(wp_codec *c, lua_State *L, int n) {
   }
 }
 
-/* stack: …, anchor -> the same. 0: names have changed meanwhile. */
+/* stack: …, anchor -> …, anchor, values, which the caller cuts.
+** 0: names have changed meanwhile. */
 static int write_message(wp_codec *c, lua_State *L, int first, int n,
                          const char *label) {
-  int top = c->anchor;
   wp_place root = {NULL, label, 1, WP_AT_ROOT};
   start_message(c);
   write_head(c, L, n);
   for (; root.index <= n; root.index++) {
     lua_pushvalue(L, first + (int)root.index - 1);
-    if (!wp_write_value(c, L, top + 1, &root)) return 0;
-    lua_settop(L, top);
+    if (!wp_write_value(c, L, lua_gettop(L), &root)) return 0;
   }
   c->out.data[c->out.len] |= c->head;
   c->out.len = offset(c);
@@ -50,7 +49,7 @@ static void write_all(wp_codec *c, lua_State *L, int first, int n,
     luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
                   "nor after its end");
   if (!c->ready) wp_codec_prepare(L, c);
-  luaL_checkstack(L, WP_CHECK_SLOTS, NULL);
+  luaL_checkstack(L, n + WP_CHECK_SLOTS, "too many values");
   int top = lua_gettop(L);
   lua_pushnil(L);
   c->anchor = top + 1;
@@ -59,11 +58,10 @@ static void write_all(wp_codec *c, lua_State *L, int first, int n,
   lua_settop(L, top);
 }
 
-/* 1, or 0 when it is none. */
+/* 1, or 0 when it is none. There must be room for a number. */
 static inline int write_scalar(wp_codec *c, lua_State *L, int at) {
   size_t len;
   const char *s;
-  room(c, L, WP_KEEP_MOST + WP_SCALAR_MOST);
   switch (lua_type(L, at)) {
     case LUA_TNUMBER: put_number(c, L, at); return 1;
     case LUA_TSTRING:
@@ -79,20 +77,32 @@ static inline int write_scalar(wp_codec *c, lua_State *L, int at) {
 
 /* Messages of numbers, booleans, nils and short strings need no state at all:
 ** the most frequent ones when tasks are small. */
-static int write_scalars(wp_codec *c, lua_State *L, int first, int n) {
+static inline int write_scalars(wp_codec *c, lua_State *L, int first, int n) {
   c->pen = c->out.data + c->out.len;
   write_head(c, L, n);
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n; i++) {
+    room(c, L, WP_SCALAR_MOST);
     if (!write_scalar(c, L, first + i)) return 0;
+  }
   c->out.len = offset(c);
   return 1;
 }
 
-void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
-                    const char *label) {
-  /* From here on there is a buffer for the pen to point into. */
+/* From here on there is a buffer for the pen to point into. */
+static inline void have_buffer(lua_State *L, wp_codec *c) {
   if (!c->out.data && wp_bytes_reserve(&c->out, WP_SCALAR_MOST) < 0)
     luaL_error(L, "not enough memory");
+}
+
+void wp_codec_restart(lua_State *L, wp_codec *c, int mark) {
+  have_buffer(L, c);
+  c->out.data[0] = (unsigned char)mark;
+  c->out.len = 1;
+}
+
+void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
+                    const char *label) {
+  have_buffer(L, c);
   c->edge = c->out.data + c->out.cap;
   if (c->state == WP_IDLE && write_scalars(c, L, first, n)) return;
   write_all(c, L, first, n, label);

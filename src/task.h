@@ -62,6 +62,9 @@ typedef struct wp_run {
   void *ud;
   wp_laps *laps; /* NULL: nobody asks what the time goes to */
   /* While it runs. */
+  int is_integers;  /* a range: of integers or of floats, from start by step */
+  lua_Unsigned integer_start, integer_step;
+  lua_Number start, step;
   uint32_t done;    /* tasks replied to */
   int stage;        /* WP_AT_… of the task that runs */
   int n_arguments;  /* of it, once decoded */

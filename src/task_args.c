@@ -7,21 +7,19 @@
 
 #include <lauxlib.h>
 
-static void start_output(lua_State *L, wp_codec *c, unsigned char kind) {
-  wp_bytes *out = wp_codec_output(c);
-  out->len = 0;
-  if (wp_bytes_append(out, &kind, 1) < 0) luaL_error(L, "not enough memory");
-}
-
 void wp_tasks_range(lua_State *L, wp_codec *c, int start, int step) {
   start = lua_absindex(L, start);
   step = lua_absindex(L, step);
-  start_output(L, c, WP_TASKS_RANGE);
+  wp_codec_restart(L, c, WP_TASKS_RANGE);
   lua_pushvalue(L, start);
   lua_pushvalue(L, step);
   wp_codec_write(L, c, lua_gettop(L) - 1, 2, "range");
   lua_pop(L, 2);
 }
+
+/* Fixed stack of write_list; "n" stands there because making a string of it
+** for each element takes 100 instructions. */
+enum { AT_LIST = 1, AT_JOB, AT_N };
 
 /* Whether the table on top is an argument list, and of how many. */
 static int is_packed(lua_State *L, lua_Integer *n) {
@@ -29,7 +27,7 @@ static int is_packed(lua_State *L, lua_Integer *n) {
     lua_pop(L, 1);
     return 0;
   }
-  lua_pushliteral(L, "n");
+  lua_pushvalue(L, AT_N);
   lua_rawget(L, -2);
   int is_count = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0;
   *n = lua_tointeger(L, -1);
@@ -61,12 +59,13 @@ typedef struct list_job {
 
 /* stack: list, job */
 static int write_list(lua_State *L) {
-  list_job *job = lua_touserdata(L, 2);
+  list_job *job = lua_touserdata(L, AT_JOB);
+  lua_pushliteral(L, "n");
   for (; job->done < job->count; job->done++) {
-    lua_rawgeti(L, 1, job->first + job->done);
+    lua_rawgeti(L, AT_LIST, job->first + job->done);
     int n = spread(L, job->single);
-    wp_codec_write(L, job->codec, lua_gettop(L) - n + 1, n, "args");
-    lua_settop(L, 2);
+    wp_codec_write(L, job->codec, AT_N + 1, n, "args");
+    lua_settop(L, AT_N);
   }
   return 0;
 }
@@ -75,7 +74,7 @@ lua_Integer wp_tasks_list(lua_State *L, wp_codec *c, int list,
                           lua_Integer first, lua_Integer count, int single) {
   list_job job = {c, first, count, 0, single};
   list = lua_absindex(L, list);
-  start_output(L, c, WP_TASKS_LIST);
+  wp_codec_restart(L, c, WP_TASKS_LIST);
   lua_pushcfunction(L, write_list);
   lua_pushvalue(L, list);
   lua_pushlightuserdata(L, &job);

@@ -73,22 +73,19 @@ static void end_task(const wp_run *run) {
 
 /*
 ** Fixed stack of run_protected:
-**   1 run, 2 seeder, 3 start, 4 step, 5 function, 6 … prefix
+**   1 run, 2 seeder, 3 function, 4 … prefix
 */
-enum { AT_RUN = 1, AT_SEEDER, AT_START, AT_STEP, AT_CALL };
+enum { AT_RUN = 1, AT_SEEDER, AT_CALL };
 
-static int push_arguments(lua_State *L, wp_run *run) {
+static inline int push_arguments(lua_State *L, wp_run *run) {
+  uint64_t index = (uint64_t)run->skip + run->done;
   if (run->data[0] == WP_TASKS_LIST)
     return read_list(L, run->codec, run->data, run->length, &run->at);
-  lua_Integer index = (lua_Integer)run->skip + run->done;
-  if (lua_isinteger(L, AT_START) && lua_isinteger(L, AT_STEP)) {
-    lua_Unsigned start = (lua_Unsigned)lua_tointeger(L, AT_START);
-    lua_Unsigned step = (lua_Unsigned)lua_tointeger(L, AT_STEP);
-    lua_pushinteger(L, (lua_Integer)(start + step * (lua_Unsigned)index));
-  } else {
-    lua_pushnumber(L, lua_tonumber(L, AT_START) +
-                          lua_tonumber(L, AT_STEP) * (lua_Number)index);
-  }
+  if (run->is_integers)
+    lua_pushinteger(L, (lua_Integer)(run->integer_start +
+                                     run->integer_step * index));
+  else
+    lua_pushnumber(L, run->start + run->step * (lua_Number)index);
   return 1;
 }
 
@@ -123,12 +120,9 @@ static int reply(wp_run *run, const wp_bytes *out) {
 }
 
 static int send_result(lua_State *L, wp_run *run, int first, int n) {
-  wp_bytes *out = wp_codec_output(run->codec);
-  const unsigned char mark = WP_RESULT_VALUES;
+  const wp_bytes *out = wp_codec_output(run->codec);
   run->stage = WP_AT_ENCODE;
-  out->len = 0;
-  if (wp_bytes_append(out, &mark, 1) < 0)
-    return luaL_error(L, "not enough memory");
+  wp_codec_restart(L, run->codec, WP_RESULT_VALUES);
   wp_codec_write(L, run->codec, first, n, "result");
   return reply(run, out);
 }
@@ -149,14 +143,11 @@ static int run_protected(lua_State *L) {
 
 /* stack: …, failure -> … ; the failure becomes the task's result. */
 static int send_failure(lua_State *L, wp_run *run) {
-  wp_bytes *out = wp_codec_output(run->codec);
-  const unsigned char mark = WP_RESULT_FAILURE;
-  out->len = 0;
+  const wp_bytes *out = wp_codec_output(run->codec);
   end_stage(run);
   if (run->stage == WP_AT_DECODE && run->data[0] == WP_TASKS_LIST)
     skip_list(L, run->data, run->length, 1, &run->at);
-  if (wp_bytes_append(out, &mark, 1) < 0)
-    return luaL_error(L, "not enough memory");
+  wp_codec_restart(L, run->codec, WP_RESULT_FAILURE);
   wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
   lua_pop(L, 1);
   int status = reply(run, out);
@@ -165,18 +156,31 @@ static int send_failure(lua_State *L, wp_run *run) {
   return status;
 }
 
-/* Pushes start and step of a range, or two nils; skips what a list must. */
+/* Taken off Lua's stack once: asking there for each task took 80 of its 600
+** instructions. */
+static void prepare_range(lua_State *L, wp_run *run) {
+  int n, top = lua_gettop(L);
+  wp_codec_read(L, run->codec, run->data + 1, run->length - 1, &n);
+  if (n != 2 || !lua_isnumber(L, -1) || !lua_isnumber(L, -2))
+    luaL_error(L, "corrupt message: a range that is none");
+  run->is_integers = lua_isinteger(L, -1) && lua_isinteger(L, -2);
+  run->integer_start = (lua_Unsigned)lua_tointeger(L, -2);
+  run->integer_step = (lua_Unsigned)lua_tointeger(L, -1);
+  run->start = lua_tonumber(L, -2);
+  run->step = lua_tonumber(L, -1);
+  lua_settop(L, top);
+}
+
+/* Learns what a range is; skips what a list must. */
 static void prepare(lua_State *L, wp_run *run) {
   run->done = 0;
   run->status = WP_OK;
   run->at = 1;
   if (run->length == 0) luaL_error(L, "corrupt message: empty parcel");
-  int top = lua_gettop(L), n = 0;
   if (run->data[0] == WP_TASKS_RANGE)
-    wp_codec_read(L, run->codec, run->data + 1, run->length - 1, &n);
+    prepare_range(L, run);
   else
     skip_list(L, run->data, run->length, run->skip, &run->at);
-  lua_settop(L, top + 2);
   if (run->laps) wp_laps_lap(run->laps, WP_PART_DECODE);
 }
 
@@ -189,10 +193,8 @@ int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
     lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, run);
     lua_pushvalue(L, seeder);
-    lua_pushvalue(L, top + 1);
-    lua_pushvalue(L, top + 2);
     for (int i = 0; i <= n_prefix; i++) lua_pushvalue(L, call + i);
-    int failed = lua_pcall(L, 5 + n_prefix, 0, handler) != LUA_OK;
+    int failed = lua_pcall(L, 3 + n_prefix, 0, handler) != LUA_OK;
     if (failed) {
       /* The handler has left it as it is: see inline.lua. */
       if (wp_is_interrupt(L, -1)) return lua_error(L);
