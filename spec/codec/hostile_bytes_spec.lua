@@ -109,6 +109,29 @@ describe("a decoder", function()
     end
   end)
 
+  it("refuses a class where a kept string is meant, and the reverse", function()
+    local class = "\xD3\x73cspec.hostile.Point\x80"
+    local word = "\xCA\1x"
+    assert.is_true(decode("\x41" .. class))
+    assert.is_true(decode("\x42" .. word .. "\xA0"))
+    for _, bytes in ipairs {
+      "\x42" .. class .. "\xA0", "\x42" .. class .. "\x81\xA0\1", "\x42" .. class .. "\xCB\0",
+      "\x42" .. word .. "\xD3\xA0\x80", "\x42" .. word .. "\xA1", "\x42" .. word .. "\xCB\1",
+    } do
+      local ok, message = decode(bytes)
+      assert.is_false(ok)
+      assert.matches("^corrupt message", message)
+    end
+    -- Behind the 32 that have places of their own.
+    local words = {}
+    for i = 1, 32 do words[i] = "\xCA\1" .. string.char(64 + i) end
+    local many = table.concat(words)
+    assert.is_true(decode("\x62" .. many .. word .. "\xCB\32"))
+    assert.is_false(decode("\x62" .. many .. class .. "\xCB\32"))
+    assert.is_false(decode("\x62" .. many .. word .. "\xD3\xCB\32\x80"))
+    assert.is_false(decode("\x61" .. many .. "\xCB\32"))
+  end)
+
   it("refuses nesting over the limit", function()
     -- Lists of one; maps whose value goes on; maps whose key does.
     for _, level in ipairs { "\xCC\1", "\x81\1", "\x81" } do
