@@ -16,6 +16,10 @@ local max, min = math.max, math.min
 -- The engine counts the tasks of a parcel in 32 bits.
 local MOST_IN_CHUNK = 2 ^ 31 | 0
 
+-- What has to be done whatever interrupts the rest of an end. Made ahead: there
+-- may be no memory then.
+local Ending = { __close = function(ending) ending.run.pool:after_run(ending.run, false) end }
+
 local Run = { __name = "workerpool.Run" }
 Run.__index = Run
 flow.extend(Run)
@@ -40,7 +44,9 @@ function Run.new(pool, crew, plan, sink)
     failed = 0,        -- tasks that have failed for good
     repeated = 0,      -- tasks that were completed, but are tried again
     failures = {},
+    ending = setmetatable({}, Ending),
   }, Run)
+  self.ending.run = self
   self:begin_flow()
   self.flags = self:parcel_flags()
   self.id = crew:enlist(self)
@@ -358,9 +364,6 @@ function Run:step()
   return true
 end
 
--- What has to be done whatever interrupts the rest of an end.
-local Ending = { __close = function(ending) ending.run.pool:after_run(ending.run, false) end }
-
 function Run:retire()
   local job = self.job
   self.job = nil
@@ -372,7 +375,7 @@ function Run:finish()
   if self.over then return end
   self:close_bar()
   self:check_going()
-  local _ <close> = setmetatable({ run = self }, Ending)
+  local _ <close> = self.ending
   self.over = true
   self.crew:delist(self.id)
   self:retire()
@@ -390,7 +393,7 @@ end
 ---@param thrown? any the error that is on its way already
 function Run:abandon(err, thrown)
   if not self.over then
-    local _ <close> = setmetatable({ run = self }, Ending)
+    local _ <close> = self.ending
     self.over = true
     self:close_bar(reason_of(self.error, thrown))
     self.crew:abandon(self.id)

@@ -35,6 +35,7 @@ local OTHERS = {
   ["userdata"] = "cannot send", ["thread"] = "cannot send", ["cannot send"] = "cannot send",
   ["worker_init:"] = "worker_%s: %s", ["worker_exit:"] = "worker_%s: %s",
   ["called exit with status"] = "called exit with status",
+  ["pool: Bad file descriptor"] = '"pool: "', -- the rest is the kernel's word
 }
 
 -- What is quoted in the first cells of the page's tables.
