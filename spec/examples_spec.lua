@@ -192,3 +192,26 @@ describe("lookup.lua", function()
     assert.equal(2, example("lookup.lua", { "0" }).status)
   end)
 end)
+
+describe("testrunner.lua", function()
+  it("shows what failing tests have printed, and nothing of the others", function()
+    local done = example("testrunner.lua")
+    assert.are.same({ 1, "" }, { done.status, done.stderr })
+    assert.matches("^FAIL sorted\n  [^\n]*:13: the smallest comes first\n  it printed:\n"
+      .. "    sorting\t3 1 2\n    sorted \t3 2 1\n"
+      .. "FAIL survives\n  worker %d died from SIGSEGV while running task 2\n  it printed:\n"
+      .. "    about to call C code that crashes\n1 passed, 2 failed\n$", done.stdout)
+  end)
+
+  it("runs the tests of files, each on its own", function()
+    local dir = helper.tmpdir()
+    local good = helper.write(dir .. "/good.lua", "return { one = print, two = print }")
+    local bad = helper.write(dir .. "/bad.lua",
+      "return { ends = function() io.write('so far') os.exit(3) end, fine = print }")
+    local done = example("testrunner.lua", { good, bad })
+    assert.equal(1, done.status)
+    assert.matches("FAIL ends\n  worker %d called exit with status 3 while running task 3\n"
+      .. "  it printed:\n    so far\n3 passed, 1 failed\n$", done.stdout)
+    assert.equal("2 passed, 0 failed\n", output("testrunner.lua", { good }))
+  end)
+end)

@@ -19,6 +19,7 @@
 #define WP_LIMIT_DEPTH 4000       /* nesting of one value */
 #define WP_LIMIT_MESSAGE ((size_t)1 << 36) /* bytes of one message: 64 GiB */
 #define WP_LIMIT_ARENA ((size_t)1 << 38)   /* address space for payloads */
+#define WP_LIMIT_OUTPUT ((size_t)1 << 16)  /* of captured output, a task */
 #define WP_RING_BYTES ((size_t)1 << 20)    /* results of one worker under way */
 
 /*

@@ -15,6 +15,7 @@
 /* Each adds its functions to the table on top of the stack. */
 void wp_bind_engine(lua_State *L);
 void wp_bind_worker(lua_State *L);
+void wp_bind_output(lua_State *L);
 void wp_bind_task(lua_State *L);
 void wp_bind_system(lua_State *L);
 void wp_bind_shared(lua_State *L);
@@ -25,6 +26,19 @@ struct wp_slab *wp_slab_of(lua_State *L);
 
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);
+
+/* Pushes "output", worker, stream, text and, if it has one, its task's tag. */
+int wp_push_output_event(lua_State *L, const wp_event *event);
+/* Pushes captured output, and a remark when there was more than that. */
+void wp_push_printed(lua_State *L, const void *text, size_t length,
+                     uint64_t total);
+/* Pushes what the running task has printed, if that is captured, or nil. */
+void wp_push_task_printed(lua_State *L, const wp_worker *worker);
+/* Replaces the failure on top by a table of it and that text, if there is
+** any and there is memory for it. */
+void wp_add_printed(lua_State *L, wp_worker *worker);
+/* Makes io.stdout and io.stderr the streams of this worker's process. */
+void wp_take_streams(lua_State *L);
 
 /* Gives a worker a Lua face; pushes it. */
 void wp_push_link(lua_State *L, wp_worker *worker);

@@ -32,6 +32,7 @@ int luaopen_workerpool_core(lua_State *L) {
   wp_bind_task(L);
   wp_bind_engine(L);
   wp_bind_worker(L);
+  wp_bind_output(L);
   wp_bind_figures(L);
   wp_bind_system(L);
   wp_bind_slab(L);

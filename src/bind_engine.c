@@ -6,13 +6,14 @@
 **     forked worker's life; method "spawn" and "forkserver" take a program
 **     and its arguments, "threading" package.path and package.cpath
 **   engine:set_setup(bytes)
-**   engine:relay(boolean): whether workers that start from now on print to us
+**   engine:set_output(sum of core.RELAY_…, or core.CAPTURE): what becomes of
+**     what workers print that start from now on
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket
 **   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
 **     kinds: "result", "message", "exit", "timeout", "interrupted", and
-**     "output", worker, text
+**     "output", worker, stream (1, 2), text, tag of the task if marked
 **   engine:take([true]): the event is done with; once true was given, it comes
 **     again until then
 **   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
@@ -150,8 +151,9 @@ static int new_engine(lua_State *L) {
   return 1;
 }
 
-static int engine_relay(lua_State *L) {
-  return wp_relay(check_engine(L)->pool, lua_toboolean(L, 2)), 0;
+static int engine_set_output(lua_State *L) {
+  wp_set_output(check_engine(L)->pool, (unsigned)luaL_checkinteger(L, 2));
+  return 0;
 }
 
 static int engine_set_setup(lua_State *L) {
@@ -357,13 +359,6 @@ static int push_message_event(lua_State *L, const wp_event *v) {
   return 4;
 }
 
-static int push_output_event(lua_State *L, const wp_event *v) {
-  lua_pushliteral(L, "output");
-  lua_pushinteger(L, v->worker);
-  lua_pushlstring(L, (const char *)v->data, v->length);
-  return 3;
-}
-
 static int push_exit_event(lua_State *L, const wp_event *v) {
   lua_pushliteral(L, "exit");
   lua_pushinteger(L, v->worker);
@@ -378,7 +373,7 @@ static int push_event(lua_State *L, const engine *e) {
   switch (e->event.type) {
     case WP_EVENT_RESULT: return push_result_event(L, &e->event);
     case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
-    case WP_EVENT_OUTPUT: return push_output_event(L, &e->event);
+    case WP_EVENT_OUTPUT: return wp_push_output_event(L, &e->event);
     default: return push_exit_event(L, &e->event);
   }
 }
@@ -437,6 +432,10 @@ static int engine_ending(lua_State *L) {
   set_integer(L, "pid", v->pid);
   lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
   lua_setfield(L, -2, "phase");
+  if (v->length > 0) {
+    wp_push_printed(L, v->data, v->length, v->printed);
+    lua_setfield(L, -2, "output");
+  }
   if (!v->known) return 1;
   if (v->signal) set_integer(L, "signal", v->signal);
   else set_integer(L, "exit_code", v->exit_code);
@@ -469,7 +468,7 @@ static int engine_again(lua_State *L) {
 
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"take", engine_take},         {"relay", engine_relay},
+      {"take", engine_take},         {"set_output", engine_set_output},
       {"set_setup", engine_set_setup}, {"alive", engine_alive},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},

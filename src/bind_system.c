@@ -8,6 +8,7 @@
 **   core.affinity([pid]) -> list of CPU numbers
 **   core.pin(list [, pid]) -> true | nil, message
 **   core.is_tty(file) -> boolean          core.columns(file) -> n | nil
+**   core.print(file, text) -> whether it has been written, in one piece
 **   core.threads() -> threads of this process
 **   core.private_bytes() -> memory of this process alone
 **   core.limit_memory(bytes) -> true: how much more it may have
@@ -125,6 +126,17 @@ static int columns(lua_State *L) {
   return 1;
 }
 
+static int print_text(lua_State *L) {
+  luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  int fd = file_number(L);
+  if (fd < 0) return 0;
+  fflush(stream->f);
+  lua_pushboolean(L, wp_print(fd, text, length) == length);
+  return 1;
+}
+
 static int threads(lua_State *L) {
   DIR *dir = opendir("/proc/self/task");
   lua_Integer n = 0;
@@ -162,6 +174,6 @@ void wp_bind_system(lua_State *L) {
       {"affinity", affinity}, {"pin", pin},         {"is_tty", is_tty},
       {"columns", columns},   {"threads", threads},
       {"private_bytes", private_bytes}, {"limit_memory", limit_memory},
-      {"program", program},   {NULL, NULL}};
+      {"program", program},   {"print", print_text}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -13,6 +13,8 @@
 **   link:observe(codec, picture, tell): draws a task's arguments; tells of a
 **     traced parcel (index, count, began, ended, seconds to decode, to run,
 **     to encode, waiting for room, list of tasks)
+**   link:take_streams(): io.stdout and io.stderr are the worker's
+**   link:printed() -> what the task has printed, if captured, or nil
 **   link:traced() -> when this worker was launched, or nil
 */
 #include "bind.h"
@@ -27,6 +29,8 @@ typedef struct wp_link {
   wp_worker *worker;
   wp_task_batch batch;
   wp_run run;
+  lua_State *L;      /* that runs it */
+  wp_codec *spare;   /* for messages meanwhile: the user value HAS_CODEC */
   uint64_t served;   /* tasks so far */
   uint64_t lifespan; /* after which it is time to go; 0: never */
   uint64_t max_memory; /* bytes after which it is; 0: any */
@@ -36,7 +40,8 @@ typedef struct wp_link {
 } wp_link;
 
 /* Flags of a parcel. */
-enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4, FLAG_TRACED = 8 };
+enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4, FLAG_TRACED = 8,
+       FLAG_PRINTED = 16 };
 
 /* User values of a link. */
 enum { HAS_SEED = 1, HAS_CODEC, HAS_PICTURE, HAS_TELL };
@@ -74,8 +79,37 @@ static int link_job(lua_State *L) {
   return 1;
 }
 
+#define MESSAGE_PRINTED 7 /* the others stand in worker.lua */
+
+/* Before the task's result, for the host to have it in this order. */
+static int send_printed(wp_link *l) {
+  lua_State *L = l->L;
+  int status = WP_OK;
+  luaL_checkstack(L, 8, NULL);
+  wp_push_task_printed(L, l->worker);
+  if (!lua_isnil(L, -1)) {
+    wp_bytes *out = wp_codec_output(l->spare);
+    out->len = 0;
+    wp_codec_write(L, l->spare, lua_gettop(L), 1, "output");
+    status = wp_send(l->worker, MESSAGE_PRINTED,
+                     l->batch.tag + l->run.done, out->data, out->len);
+  }
+  lua_pop(L, 1);
+  return status;
+}
+
 static int reply(void *ud, const void *data, size_t length) {
-  return wp_reply(((wp_link *)ud)->worker, data, length);
+  wp_link *l = ud;
+  if (l->batch.flags & FLAG_PRINTED) {
+    int status = send_printed(l);
+    if (status < 0) return status;
+  }
+  return wp_reply(l->worker, data, length);
+}
+
+/* See errors.from. */
+static void explain(lua_State *L, void *ud) {
+  wp_add_printed(L, ((wp_link *)ud)->worker);
 }
 
 static void stamp(void *ud, int begins) {
@@ -93,9 +127,11 @@ static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
                     .stop_at_failure = (b->flags & FLAG_STOP) != 0,
                     .seeded = (b->flags & FLAG_SEEDED) != 0,
                     .reply = reply,
+                    .explain = explain,
                     .stamp = b->flags & FLAG_TIMED ? stamp : NULL,
                     .laps = wp_worker_laps(l->worker),
                     .ud = l};
+  l->L = L;
   if (!l->run.seeded) return;
   lua_getiuservalue(L, 1, HAS_SEED);
   l->run.seed = lua_tointeger(L, -1);
@@ -171,8 +207,7 @@ static int run_parcel(lua_State *L, wp_link *l, int n_prefix) {
 
 /* stack: link, codec, picture, tell */
 static int link_observe(lua_State *L) {
-  check_link(L);
-  wp_codec_check(L, 2);
+  check_link(L)->spare = wp_codec_check(L, 2);
   lua_settop(L, 4);
   lua_setiuservalue(L, 1, HAS_TELL);
   lua_setiuservalue(L, 1, HAS_PICTURE);
@@ -337,6 +372,17 @@ static int link_terminal(lua_State *L) {
   return 1;
 }
 
+static int link_take_streams(lua_State *L) {
+  check_link(L);
+  wp_take_streams(L);
+  return 0;
+}
+
+static int link_printed(lua_State *L) {
+  wp_push_task_printed(L, check_link(L)->worker);
+  return 1;
+}
+
 static int link_note(lua_State *L) {
   wp_link *l = check_link(L);
   wp_note(l->worker, (uint32_t)luaL_checkinteger(L, 2));
@@ -376,6 +422,7 @@ static void push_metatable(lua_State *L) {
       {"setup", link_setup},       {"serve", link_serve},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
       {"note", link_note}, {"terminal", link_terminal},
+      {"take_streams", link_take_streams}, {"printed", link_printed},
       {"observe", link_observe}, {"traced", link_traced},
       {NULL, NULL}};
   if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
@@ -403,4 +450,8 @@ void wp_bind_worker(lua_State *L) {
   lua_setfield(L, -2, "FLAG_SEEDED");
   lua_pushinteger(L, FLAG_TRACED);
   lua_setfield(L, -2, "FLAG_TRACED");
+  lua_pushinteger(L, FLAG_PRINTED);
+  lua_setfield(L, -2, "FLAG_PRINTED");
+  lua_pushinteger(L, MESSAGE_PRINTED);
+  lua_setfield(L, -2, "MESSAGE_PRINTED");
 }

@@ -54,7 +54,7 @@ static void close_host_ends(wp_pool *p) {
   for (unsigned w = 0; w < p->config.n_workers; w++) {
     wp_fd_close(&p->workers[w].bell);
     wp_fd_close(&p->workers[w].pidfd);
-    wp_fd_close(&p->workers[w].output);
+    wp_output_close(&p->workers[w].output);
   }
 }
 
@@ -139,7 +139,7 @@ static void free_pool(wp_pool *p) {
   wp_fd_close(&p->epoll);
   wp_fd_close(&p->hub);
   wp_region_free(&p->region);
-  wp_bytes_free(&p->output);
+  wp_bytes_free(&p->talk.bytes);
   wp_free(p->argv, p->argv_size);
   wp_free(p, sizeof(*p));
 }
@@ -235,6 +235,7 @@ static int take_from(wp_pool *p, unsigned w, wp_event *event) {
     forget_ready(p, w);
     return 0;
   }
+  if (wp_worker_take_printed(p, w, event)) return 1;
   int got = wp_worker_take_record(p, w, event);
   if (got == 1) return 1;
   if (got == WP_ECORRUPT && p->workers[w].state == WP_WORKER_RUNNING) {
@@ -255,25 +256,38 @@ static int take_from(wp_pool *p, unsigned w, wp_event *event) {
 
 /* Output is read until there is none: the descriptor tells only of more. */
 static int take_talk(wp_pool *p, wp_event *event) {
-  for (unsigned w = 0; w < p->config.n_workers; w++) {
+  unsigned n = p->config.n_workers;
+  for (unsigned i = 0; i < n; i++) {
+    unsigned w = (p->next_talker + i) % n;
     uint64_t bit = (uint64_t)1 << (w % 64);
     if (!(p->talked[w / 64] & bit)) continue;
+    p->next_talker = w + 1;
     if (wp_worker_take_output(p, w, event)) return 1;
     p->talked[w / 64] &= ~bit;
   }
   return 0;
 }
 
-static int take_event(wp_pool *p, wp_event *event) {
+static int take_record(wp_pool *p, wp_event *event) {
   unsigned w;
-  if (p->output.data != NULL || p->config.relay_output)
-    if (take_talk(p, event)) return 1;
   while (collect_ready(p) && next_ready(p, &w)) {
     int got = take_from(p, w, event);
     if (got != 0) return got;
     p->next_worker = w + 1;
   }
   return 0;
+}
+
+/* By turns, so that he who prints without end does not hold up results. */
+static int take_event(wp_pool *p, wp_event *event) {
+  int got = 0;
+  if (!(p->config.output & WP_RELAYED) && p->talk.bytes.data == NULL)
+    return take_record(p, event);
+  if (wp_worker_take_rest(p, event)) return 1;
+  p->listens = !p->listens;
+  if (p->listens) got = take_talk(p, event);
+  if (got == 0) got = take_record(p, event);
+  return got == 0 && !p->listens ? take_talk(p, event) : got;
 }
 
 static void note_token(wp_pool *p, uint64_t token) {
@@ -286,6 +300,7 @@ static void note_token(wp_pool *p, uint64_t token) {
 static int poll_descriptors(wp_pool *p, int timeout_ms) {
   struct epoll_event events[EPOLL_BATCH];
   p->since_poll = 0;
+  wp_workers_trim_output(p);
   int n = epoll_wait(p->epoll, events, EPOLL_BATCH, timeout_ms);
   if (n < 0) return -errno; /* EINTR too: the host may have to act on it */
   for (int i = 0; i < n; i++) {

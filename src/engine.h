@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "loan.h"
+#include "output.h"
 #include "process.h"
 #include "region.h"
 #include "workerpool.h"
@@ -47,13 +48,15 @@ typedef struct wp_host_worker {
   pthread_t thread;
   int pidfd;
   int bell;          /* socket; its end of file tells the worker of our end */
-  int output;        /* what it prints, if relayed, or -1 */
+  wp_output output;  /* what it prints, unless that goes its own way */
   wp_bytes assembly; /* a body that came in pieces, so far */
   uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
   wp_loans loans;
 } wp_host_worker;
 
 #define WP_NO_SLOT UINT32_MAX
+
+#define WP_RELAYED (WP_RELAY_STDOUT | WP_RELAY_STDERR)
 
 /* What epoll tells of: 0 is the hub, 1 + w the end of worker w, and */
 #define WP_TOKEN_OUTPUT ((uint64_t)1 << 32) /* with w: it has printed */
@@ -79,7 +82,10 @@ struct wp_pool {
   uint32_t first_free;     /* slot, or WP_NO_SLOT */
   uint64_t ready[WP_WORDS]; /* taken from the header, not yet looked at */
   uint64_t talked[WP_WORDS]; /* have printed something */
-  wp_bytes output;           /* of the last WP_EVENT_OUTPUT */
+  wp_talk talk;              /* what they have said */
+  unsigned next_talker;      /* as next_worker */
+  int listens;               /* looks at what is printed before records */
+  uint64_t trimmed_ns;       /* captured output was last looked at */
   unsigned next_worker;     /* where to look on, so that none starves */
   wp_spin spin;
   unsigned since_poll;      /* events since the descriptors were looked at */
@@ -109,8 +115,6 @@ void wp_workers_deinit(wp_pool *p);
 void wp_worker_mark_dead(wp_pool *p, unsigned w);
 /* Turns the next record of worker w into an event: 1, 0 or WP_ECORRUPT. */
 int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
-/* What worker w has printed: 1 and *event, or 0. */
-int wp_worker_take_output(wp_pool *p, unsigned w, wp_event *event);
 /* The death of a worker whose records are all taken: 1 and *event. */
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
 void wp_worker_settle(wp_pool *p);
@@ -119,11 +123,28 @@ void wp_worker_recall_loans(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */
 void wp_worker_wake(wp_pool *p, int target);
 
-/* What a new worker is given, and owns: its end of the bell, and the pipe
-** that it prints to, or -1. */
+/* What a new worker is given, and owns: its end of the bell, and what it
+** prints to, or -1. */
 typedef struct wp_ends {
-  int bell, output;
+  int bell, output[WP_STREAMS];
 } wp_ends;
+
+/* engine_output.c */
+void wp_workers_init_output(wp_pool *p);
+int wp_worker_open_output(wp_pool *p, unsigned w, wp_ends *ends);
+int wp_worker_watch_output(wp_pool *p, unsigned w);
+/* What worker w has printed: 1 and *event, or 0. */
+int wp_worker_take_output(wp_pool *p, unsigned w, wp_event *event);
+/* What is left of what was read for the last such event. */
+int wp_worker_take_rest(wp_pool *p, wp_event *event);
+/* What it printed before its next record, if there is one. */
+int wp_worker_take_printed(wp_pool *p, unsigned w, wp_event *event);
+/* And before its death. */
+int wp_worker_take_last(wp_pool *p, unsigned w, wp_event *event);
+/* Adds to the event of its end what it had captured. */
+void wp_worker_take_captured(wp_pool *p, unsigned w, wp_event *event);
+/* Holds down the memory of captured output. */
+void wp_workers_trim_output(wp_pool *p);
 
 /* launch.c: makes worker w a process or a thread. 0 and the fields pid, pidfd
 ** and thread of p->workers[w], or a failure. Closes the ends. */

@@ -23,13 +23,13 @@ int wp_workers_init(wp_pool *p) {
   p->workers = wp_calloc(n * sizeof(*p->workers));
   if (!p->workers) return -ENOMEM;
   for (unsigned w = 0; w < n; w++) {
-    p->workers[w].pidfd = p->workers[w].bell = p->workers[w].output = -1;
+    p->workers[w].pidfd = p->workers[w].bell = -1;
+    wp_output_init(&p->workers[w].output);
     p->workers[w].claimed = WP_NO_SLOT;
   }
+  wp_workers_init_output(p);
   return WP_OK;
 }
-
-void wp_relay(wp_pool *p, int on) { p->config.relay_output = on; }
 
 int wp_set_setup(wp_pool *p, const void *data, size_t length) {
   uint64_t offset;
@@ -45,7 +45,7 @@ int wp_set_setup(wp_pool *p, const void *data, size_t length) {
 static void close_descriptors(wp_host_worker *hw) {
   wp_fd_close(&hw->pidfd);
   wp_fd_close(&hw->bell);
-  wp_fd_close(&hw->output);
+  wp_output_close(&hw->output);
 }
 
 void wp_workers_deinit(wp_pool *p) {
@@ -71,15 +71,14 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->ring_tail, 0);
   atomic_store(&line->stop, WP_STOP_NOT);
   for (int i = 0; i < WP_LOANS; i++) atomic_store(&line->loan[i], 0);
+  atomic_store(&line->output_from[0], 0);
+  atomic_store(&line->output_from[1], 0);
 }
 
 static int watch(wp_pool *p, unsigned w) {
   wp_host_worker *hw = &p->workers[w];
-  struct epoll_event said = {.events = EPOLLIN | EPOLLET,
-                             .data.u64 = WP_TOKEN_OUTPUT | w};
-  if (hw->output >= 0 &&
-      epoll_ctl(p->epoll, EPOLL_CTL_ADD, hw->output, &said) < 0)
-    return -errno;
+  int status = wp_worker_watch_output(p, w);
+  if (status < 0) return status;
   struct epoll_event e = {.events = EPOLLIN, .data.u64 = 1 + w};
   int fd = hw->pidfd;
   if (fd < 0) { /* no pidfd: the socket's hanging up will have to do */
@@ -101,15 +100,6 @@ static int adopt(wp_pool *p, unsigned w) {
   return status;
 }
 
-static int open_output(wp_host_worker *hw, wp_ends *ends) {
-  int fds[2];
-  if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
-  hw->output = wp_fd_move(fds[0], 3);
-  ends->output = wp_fd_move(fds[1], 3);
-  fcntl(hw->output, F_SETFL, O_NONBLOCK);
-  return WP_OK;
-}
-
 int wp_start(wp_pool *p, unsigned w) {
   int fds[2];
   if (w >= p->config.n_workers || p->workers[w].state != WP_WORKER_ABSENT)
@@ -121,12 +111,10 @@ int wp_start(wp_pool *p, unsigned w) {
   reset_line(&p->region.lines[w]);
   if (atomic_load(&p->region.header->measures))
     wp_figures_begin(&p->region.figures[w]);
-  wp_ends ends = {fds[1], -1};
+  wp_ends ends = {fds[1], {-1, -1}};
   hw->pidfd = -1;
   hw->bell = fds[0];
-  /* A thread prints to what the host prints to. */
-  if (p->config.relay_output && p->config.start != WP_START_THREAD)
-    status = open_output(hw, &ends);
+  status = wp_worker_open_output(p, w, &ends);
   if (status == WP_OK) status = wp_launch(p, w, ends);
   else wp_fd_close(&ends.bell);
   if (status == WP_OK) return adopt(p, w);
@@ -357,25 +345,6 @@ void wp_worker_recall_loans(wp_pool *p) {
     wp_loan_recall(&p->workers[w].loans, &p->region.lines[w], &p->arena, 0);
 }
 
-/* ---- what it prints ----------------------------------------------------- */
-
-#define OUTPUT_BYTES 65536
-
-int wp_worker_take_output(wp_pool *p, unsigned w, wp_event *e) {
-  wp_host_worker *hw = &p->workers[w];
-  p->output.len = 0;
-  if (hw->output < 0 || wp_bytes_reserve(&p->output, OUTPUT_BYTES) < 0)
-    return 0;
-  ssize_t n;
-  do {
-    n = read(hw->output, p->output.data, OUTPUT_BYTES);
-  } while (n < 0 && errno == EINTR);
-  if (n <= 0) return 0;
-  *e = (wp_event){.type = WP_EVENT_OUTPUT, .worker = w,
-                  .data = p->output.data, .length = (size_t)n};
-  return 1;
-}
-
 /* ---- death ------------------------------------------------------------- */
 
 void wp_worker_mark_dead(wp_pool *p, unsigned w) {
@@ -426,8 +395,9 @@ static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
   uint64_t bit = (uint64_t)1 << (w % 64);
-  if (take_open(p, w, e) || wp_worker_take_output(p, w, e)) return 1;
+  if (wp_worker_take_last(p, w, e) || take_open(p, w, e)) return 1;
   exit_event(p, w, e);
+  wp_worker_take_captured(p, w, e);
   p->completed += atomic_exchange(&p->region.lines[w].completed, 0);
   atomic_fetch_and(&p->region.header->sleepers[w / 64], ~bit);
   atomic_fetch_and(&p->region.header->spinners[w / 64], ~bit);

@@ -15,7 +15,8 @@
 
 static void close_ends(wp_ends *ends) {
   wp_fd_close(&ends->bell);
-  wp_fd_close(&ends->output);
+  wp_fd_close(&ends->output[0]);
+  wp_fd_close(&ends->output[1]);
 }
 
 static int launch_fork(wp_pool *p, unsigned w, wp_ends ends) {
@@ -31,9 +32,9 @@ static int launch_fork(wp_pool *p, unsigned w, wp_ends ends) {
 /* What it needs to find the pool; see read_link in worker.c. */
 static void write_link(char *text, size_t size, const wp_pool *p, int region,
                        wp_ends ends, int server, unsigned w) {
-  snprintf(text, size, "%d:%d:%d:%d:%d:%u:%u:%zu", region, ends.bell,
-           ends.output, p->hub, server, w, p->config.n_workers,
-           p->region.arena_size);
+  snprintf(text, size, "%d:%d:%d:%d:%d:%d:%u:%u:%zu", region, ends.bell,
+           ends.output[0], ends.output[1], p->hub, server, w,
+           p->config.n_workers, p->region.arena_size);
 }
 
 /* In a child of any fork the region's descriptor is closed (engine.c), so
@@ -49,9 +50,10 @@ static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
   int region = copy_of_region(p);
   int status = region;
   if (region >= 0) {
-    const int keep[] = {region, ends.bell, p->hub, ends.output};
+    const int keep[] = {region, ends.bell, p->hub, ends.output[0],
+                        ends.output[1]};
     write_link(link, sizeof(link), p, region, ends, -1, w);
-    status = wp_process_spawn(p->config.argv, link, keep, 4, &hw->pid,
+    status = wp_process_spawn(p->config.argv, link, keep, 5, &hw->pid,
                               &hw->pidfd);
     close(region);
   }
@@ -65,7 +67,7 @@ static int start_server(wp_pool *p) {
   char link[128];
   const int keep[] = {region, p->hub};
   /* The server's socket is made in server.c, which completes the link. */
-  write_link(link, sizeof(link), p, region, (wp_ends){-1, -1}, -2, 0);
+  write_link(link, sizeof(link), p, region, (wp_ends){-1, {-1, -1}}, -2, 0);
   int status = wp_server_start(p, link, keep, 2);
   close(region);
   return status;

@@ -86,6 +86,9 @@ typedef struct wp_line {
   wp_atomic32 wants_space;  /* sleeps until the host has read from its ring */
   wp_atomic64 working_ns;   /* in functions */
   wp_atomic64 waiting_ns;   /* asleep for want of tasks */
+  /* Captured output: where that of the task with an even index in its parcel
+  ** begins, and of an odd one. The next one's is stored before a result. */
+  wp_atomic64 output_from[2];
   /* stored once per record */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_head;
   /* the host's */
@@ -135,6 +138,8 @@ typedef struct wp_figures {
 /* Who maps a region that another program has made looks for this. */
 #define WP_LAYOUT_MAGIC UINT32_C(0x77706c31)
 
+#define WP_MARK_TOKEN 16 /* bytes */
+
 typedef struct wp_header {
   uint32_t magic;
   uint32_t n_workers;
@@ -142,6 +147,8 @@ typedef struct wp_header {
   uint64_t setup_length;
   wp_atomic32 note; /* the largest number that a worker has noted */
   wp_atomic32 measures; /* WP_MEASURE_…: whether figures are wanted */
+  wp_atomic32 marks;    /* workers that start are to mark relayed output … */
+  unsigned char token[WP_MARK_TOKEN]; /* … with this; of wp_open */
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

@@ -116,8 +116,6 @@ static void become_child(pid_t parent, const sigset_t *mask) {
   sigprocmask(SIG_SETMASK, mask, NULL);
   be_first_to_go();
   empty_stdin();
-  /* Lines, so that what is printed survives a kill and is not torn. */
-  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 }
 
 static void (*told_of_forks)(pid_t child);

@@ -42,6 +42,12 @@ typedef struct report {
 
 /* ---- a number and descriptors over the socket -------------------------- */
 
+/* What comes with the descriptors: there may be none for what is printed. */
+typedef struct request {
+  unsigned worker;
+  int has[WP_STREAMS];
+} request;
+
 typedef union control {
   struct cmsghdr header;
   char bytes[CMSG_SPACE(sizeof(wp_ends))];
@@ -58,39 +64,65 @@ static struct msghdr message_of(struct iovec *v, control *c) {
 }
 
 static int send_request(int socket, unsigned w, wp_ends ends) {
-  size_t size = ends.output < 0 ? sizeof(int) : sizeof(ends);
+  request r = {w, {0}};
+  int fds[1 + WP_STREAMS] = {ends.bell};
+  unsigned n_fds = 1;
+  for (unsigned i = 0; i < WP_STREAMS; i++) {
+    r.has[i] = ends.output[i] >= 0;
+    if (r.has[i]) fds[n_fds++] = ends.output[i];
+  }
+  size_t size = n_fds * sizeof(*fds);
   control c = {0};
-  struct iovec v = {&w, sizeof(w)};
+  struct iovec v = {&r, sizeof(r)};
   struct msghdr m = message_of(&v, &c);
   struct cmsghdr *h = CMSG_FIRSTHDR(&m);
   h->cmsg_level = SOL_SOCKET;
   h->cmsg_type = SCM_RIGHTS;
   h->cmsg_len = CMSG_LEN(size);
   m.msg_controllen = CMSG_SPACE(size);
-  memcpy(CMSG_DATA(h), &ends, size);
+  memcpy(CMSG_DATA(h), fds, size);
   ssize_t n;
   do {
     n = sendmsg(socket, &m, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
-  return n == (ssize_t)sizeof(w) ? WP_OK : WP_ECLOSED;
+  return n == (ssize_t)sizeof(r) ? WP_OK : WP_ECLOSED;
+}
+
+static int is_whole(const request *r, unsigned n_fds) {
+  unsigned wanted = 1;
+  for (unsigned i = 0; i < WP_STREAMS; i++) wanted += r->has[i] != 0;
+  return n_fds == wanted;
+}
+
+static void hand_out(const request *r, const int *fds, unsigned *w,
+                     wp_ends *ends) {
+  *w = r->worker;
+  ends->bell = *fds++;
+  for (unsigned i = 0; i < WP_STREAMS; i++)
+    ends->output[i] = r->has[i] ? *fds++ : -1;
 }
 
 /* 1, or 0 at the end of file, or at what is no request. */
 static int receive_request(int socket, unsigned *w, wp_ends *ends) {
+  request r;
+  int fds[2 + WP_STREAMS]; /* the control's room is rounded up */
   control c = {0};
-  struct iovec v = {w, sizeof(*w)};
+  struct iovec v = {&r, sizeof(r)};
   struct msghdr m = message_of(&v, &c);
   ssize_t n;
   do {
     n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
   struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
-  *ends = (wp_ends){-1, -1};
+  unsigned n_fds = 0;
   if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-    memcpy(ends, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
-  if (n == (ssize_t)sizeof(*w) && ends->bell >= 0) return 1;
-  wp_fd_close(&ends->bell);
-  wp_fd_close(&ends->output);
+    n_fds = (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(*fds));
+  memcpy(fds, CMSG_DATA(&c.header), n_fds * sizeof(*fds));
+  if (n == (ssize_t)sizeof(r) && is_whole(&r, n_fds)) {
+    hand_out(&r, fds, w, ends);
+    return 1;
+  }
+  for (unsigned i = 0; i < n_fds; i++) wp_fd_close(&fds[i]);
   return 0;
 }
 
@@ -239,7 +271,8 @@ static int fork_one(int socket, int signals, wp_ends ends, pid_t *children,
   }
   wp_fd_close(&pidfd);
   wp_fd_close(&ends.bell);
-  wp_fd_close(&ends.output);
+  wp_fd_close(&ends.output[0]);
+  wp_fd_close(&ends.output[1]);
   if (status == WP_OK) children[(*n)++] = pid;
   send_report(socket, (report){.forked = 1, .pid = status < 0 ? status : pid});
   return 0;

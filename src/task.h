@@ -59,6 +59,9 @@ typedef struct wp_run {
   uint64_t tag;     /* of the first task: seed of its random stream */
   int (*reply)(void *ud, const void *data, size_t length);
   void (*stamp)(void *ud, int begins); /* NULL: nobody asks for the time */
+  /* NULL, or may replace a failure on top of the stack which the handler has
+  ** not seen: there was no memory or no stack for it. */
+  void (*explain)(lua_State *L, void *ud);
   void *ud;
   wp_laps *laps; /* NULL: nobody asks what the time goes to */
   /* While it runs. */

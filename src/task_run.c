@@ -194,10 +194,11 @@ int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
     lua_pushlightuserdata(L, run);
     lua_pushvalue(L, seeder);
     for (int i = 0; i <= n_prefix; i++) lua_pushvalue(L, call + i);
-    int failed = lua_pcall(L, 3 + n_prefix, 0, handler) != LUA_OK;
+    int failed = lua_pcall(L, 3 + n_prefix, 0, handler);
     if (failed) {
       /* The handler has left it as it is: see inline.lua. */
       if (wp_is_interrupt(L, -1)) return lua_error(L);
+      if (failed != LUA_ERRRUN && run->explain) run->explain(L, run->ud);
       run->status = send_failure(L, run);
       if (run->stop_at_failure) break;
     }

@@ -4,11 +4,10 @@
 ** so it stays busy while the host computes; it sleeps on its bell when both
 ** are empty.
 */
+#include "worker.h"
+
 #include "bell.h"
-#include "engine.h"
-#include "figures.h"
 #include "queue.h"
-#include "ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,26 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct wp_worker {
-  const wp_region *region;
-  wp_line *line;
-  unsigned index;
-  int bell;
-  int hub;
-  wp_ring_writer writer;
-  int has_parcel;
-  uint32_t slot;
-  uint32_t generation;
-  uint32_t done;  /* tasks of the parcel that have been replied to */
-  uint64_t began_ns;
-  int is_thread;
-  wp_spin spin;
-  wp_laps laps;
-  wp_region attached; /* our own mapping, where we do not have the host's */
-  int server;         /* a server's socket */
-  int terminal;       /* standard error as it was before it was relayed */
-};
 
 /* Descriptors that a careless loop in a task will not close. */
 #define OUT_OF_THE_WAY 500
@@ -65,15 +44,6 @@ static void install_twin_care(void) {
   pthread_atfork(NULL, NULL, after_fork_child);
 }
 
-/* What the process prints goes to the host from now on. */
-static void redirect(wp_worker *w, int output) {
-  if (output < 0) return;
-  w->terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-  dup2(output, STDOUT_FILENO);
-  dup2(output, STDERR_FILENO);
-  close(output);
-}
-
 /* All time until now was for what it did so far; from now on it does that. */
 static void turn_to(wp_worker *w, unsigned part, uint64_t now_ns) {
   if (w->laps.figures) wp_laps_turn(&w->laps, part, now_ns);
@@ -91,16 +61,17 @@ static void attend(wp_worker *w) {
   }
 }
 
-static void init(wp_worker *w, const wp_region *region, unsigned index,
-                 wp_ends ends, int hub) {
+void wp_worker_init(wp_worker *w, const wp_region *region, unsigned index,
+                    wp_ends ends, int hub) {
   *w = (wp_worker){.region = region,
                    .line = &region->lines[index],
                    .index = index,
                    .bell = ends.bell,
                    .hub = hub,
-                   .server = -1,
-                   .terminal = -1};
-  redirect(w, ends.output);
+                   .server = -1};
+  wp_header *header = region->header;
+  wp_streams_init(&w->streams, ends.output,
+                  atomic_load(&header->marks) ? header->token : NULL);
   wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
   attend(w);
 }
@@ -113,9 +84,10 @@ static void own_thread(wp_worker *w) {
 }
 
 /* And so is this process. */
-static void own_process(wp_worker *w) {
+void wp_worker_own_process(wp_worker *w) {
   w->bell = wp_fd_move(w->bell, OUT_OF_THE_WAY);
   w->hub = wp_fd_move(w->hub, OUT_OF_THE_WAY);
+  wp_streams_own(&w->streams);
   is_twin = 0;
   own_thread(w);
 }
@@ -126,7 +98,7 @@ static int is_dismissed(const wp_worker *w) {
          WP_STOP_NOW;
 }
 
-static void end(wp_worker *w) {
+void wp_worker_end(wp_worker *w) {
   if (is_twin) _exit(0);
   if (!w->line) return; /* a server, which has no line */
   if (!is_dismissed(w)) (void)wp_finish(w);
@@ -138,92 +110,16 @@ static void end(wp_worker *w) {
 int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
                    int is_thread) {
   wp_worker w;
-  init(&w, &p->region, index, ends, p->hub);
+  wp_worker_init(&w, &p->region, index, ends, p->hub);
   w.is_thread = is_thread;
   if (is_thread) own_thread(&w);
-  else own_process(&w);
+  else wp_worker_own_process(&w);
   int status = p->config.worker_main(&w, p->config.ud);
-  end(&w);
+  wp_worker_end(&w);
   return status;
 }
 
-/* ---- a process of another program --------------------------------------- */
-
-typedef struct link_numbers {
-  int region, hub, server;
-  wp_ends ends;
-  unsigned index, n_workers;
-  size_t arena_size;
-} link_numbers;
-
-static int read_link(link_numbers *n) {
-  const char *text = getenv("WORKERPOOL_LINK");
-  if (!text) return WP_EINVAL;
-  int got = sscanf(text, "%d:%d:%d:%d:%d:%u:%u:%zu", &n->region,
-                   &n->ends.bell, &n->ends.output, &n->hub, &n->server,
-                   &n->index, &n->n_workers, &n->arena_size);
-  unsetenv("WORKERPOOL_LINK");
-  return got == 8 && n->index < n->n_workers ? WP_OK : WP_ECORRUPT;
-}
-
-/* They must not reach what we execute ourselves. */
-static void close_on_exec(const link_numbers *n) {
-  const int fds[] = {n->region, n->ends.bell, n->ends.output, n->hub,
-                     n->server};
-  for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-    if (fds[i] >= 0) fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-}
-
-static int become(wp_worker *w, unsigned index, wp_ends ends) {
-  if (index >= w->attached.header->n_workers) return WP_ECORRUPT;
-  int status = wp_region_map_ring(&w->attached, index);
-  wp_region_close_fd(&w->attached);
-  if (status < 0) return status;
-  wp_region mapped = w->attached;
-  init(w, &mapped, index, ends, w->hub);
-  w->attached = mapped;
-  w->region = &w->attached;
-  own_process(w);
-  return WP_ROLE_WORKER;
-}
-
-int wp_attach(wp_worker **out) {
-  link_numbers n;
-  int status = read_link(&n);
-  if (status < 0) return status;
-  close_on_exec(&n);
-  wp_process_turn_deaf(); /* an interpreter has a handler of its own */
-  wp_worker *w = wp_calloc(sizeof(*w));
-  if (!w) return -ENOMEM;
-  w->server = n.server;
-  w->hub = n.hub;
-  w->bell = w->terminal = -1;
-  w->region = &w->attached;
-  status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
-  if (status == WP_OK)
-    status = n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.ends);
-  *out = status < 0 ? NULL : w;
-  if (status >= 0) return status;
-  wp_region_free(&w->attached);
-  wp_free(w, sizeof(*w));
-  return status;
-}
-
-int wp_serve(wp_worker *w) {
-  unsigned index = 0;
-  wp_ends ends = {-1, -1};
-  int got = wp_server_serve(w->server, &index, &ends);
-  return got == 1 ? become(w, index, ends) : got;
-}
-
-void wp_detach(wp_worker *w) {
-  end(w);
-  wp_fd_close(&w->bell);
-  wp_fd_close(&w->hub);
-  wp_fd_close(&w->server);
-  wp_region_free(&w->attached);
-  wp_free(w, sizeof(*w));
-}
+/* ---- what it is asked -------------------------------------------------- */
 
 int wp_worker_setup(const wp_worker *w, const void **data, size_t *length) {
   const wp_header *header = w->region->header;
@@ -232,7 +128,24 @@ int wp_worker_setup(const wp_worker *w, const void **data, size_t *length) {
   return header->setup_length > 0;
 }
 
-int wp_worker_terminal(const wp_worker *w) { return w->terminal; }
+int wp_worker_terminal(const wp_worker *w) { return w->streams.terminal; }
+
+FILE *wp_worker_stream(FILE *stream) { return wp_streams_now(stream); }
+
+size_t wp_worker_printed(const wp_worker *w, char *buffer, size_t size,
+                         uint64_t *total) {
+  uint32_t index = w->has_parcel ? w->done : 0;
+  return wp_output_tail(w->streams.file,
+                        atomic_load(&w->line->output_from[index & 1]), buffer,
+                        size, total);
+}
+
+/* From here on it prints for the next task of its parcel, if there is one. */
+static void turn_streams(wp_worker *w, uint32_t index) {
+  if (!w->streams.is_asked) return;
+  int holds = w->has_parcel && index < w->count;
+  wp_streams_turn(&w->streams, w->line, index, holds, w->tag + index);
+}
 
 void wp_note(wp_worker *w, uint32_t number) {
   wp_atomic32 *note = &w->region->header->note;
@@ -385,6 +298,7 @@ static int reply_alone(wp_worker *w, const void *data, size_t length) {
 int wp_reply(wp_worker *w, const void *data, size_t length) {
   if (is_twin) _exit(0);
   if (is_dismissed(w)) return WP_ECLOSED;
+  turn_streams(w, w->done + 1);
   if (length > WP_RING_PIECE) return reply_alone(w, data, length);
   if (!wp_ring_has_room(&w->writer, length) ||
       w->writer.bytes + length > WP_RING_PIECE) {
@@ -474,6 +388,9 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
   w->slot = slot;
   w->generation = (uint32_t)(atomic_load(&s->owner) >> 32);
   w->done = 0;
+  w->count = s->count;
+  w->tag = s->tag;
+  turn_streams(w, 0);
   w->began_ns = wp_now_ns();
   attend(w);
   turn_to(w, WP_PART_WORK, w->began_ns);
@@ -494,6 +411,7 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
   uint32_t slot;
   int status = wp_finish(w);
   if (is_twin) _exit(0);
+  turn_streams(w, 0);
   if (atomic_load(&w->line->phase) == WP_PHASE_START)
     turn_to(w, WP_PART_INPUT, wp_now_ns());
   while (status == WP_OK) {

@@ -22,6 +22,7 @@
 
 #include "base.h"
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #define WP_VERSION "0.1.0"
@@ -45,6 +46,15 @@ typedef enum wp_start_method {
   WP_START_THREAD  /* a thread of this process; cannot be killed */
 } wp_start_method;
 
+enum {
+  WP_RELAY_STDOUT = 1, /* becomes WP_EVENT_OUTPUT; a worker that prints more
+                          than a pipe holds waits until the host takes it */
+  WP_RELAY_STDERR = 2,
+  WP_RELAY_MARKED = 4, /* and events say which task has printed it */
+  WP_CAPTURE = 8 /* is kept, both in the order written: wp_worker_printed for
+                    the task that runs, and WP_EVENT_EXIT for one that died */
+};
+
 /*
 ** Fill with wp_config_init, change what you like, pass to wp_open.
 */
@@ -54,9 +64,10 @@ typedef struct wp_config {
   ** the exit status. */
   int (*worker_main)(wp_worker *worker, void *ud);
   void *ud; /* for both; with FORK as of the time of the fork */
-  /* What workers write to standard output and error becomes WP_EVENT_OUTPUT
-  ** instead. Not for THREAD. */
-  int relay_output;
+  /* What becomes of what workers write to standard output and error: 0, and
+  ** it goes where the host's goes, in whole lines; or the sum of some of
+  ** WP_RELAY_…; or WP_CAPTURE. Without effect on THREAD. */
+  unsigned output;
   /* THREAD, may be NULL: called by wp_kill in the host's thread, to break off
   ** what the worker runs. The worker leaves at its next reply or receive. */
   void (*interrupt)(unsigned worker, void *ud);
@@ -91,8 +102,13 @@ WP_API int wp_running(const wp_pool *pool, unsigned worker);
 WP_API unsigned wp_alive(const wp_pool *pool);
 WP_API pid_t wp_worker_pid(const wp_pool *pool, unsigned worker);
 
-/* Sets wp_config.relay_output for the workers that start from now on. */
-WP_API void wp_relay(wp_pool *pool, int on);
+/* Sets wp_config.output for the workers that start from now on. */
+WP_API void wp_set_output(wp_pool *pool, unsigned output);
+
+/* Writes what a worker has printed to where workers print themselves: in one
+** piece, and all of it also if the descriptor does not block. Returns the
+** bytes written; fewer than `length`, and errno says why. */
+WP_API size_t wp_print(int fd, const char *data, size_t length);
 
 /* Bytes that every worker can read with wp_worker_setup, for those that do
 ** not inherit our memory. Before the first wp_start. */
@@ -167,8 +183,12 @@ typedef struct wp_event {
   uint32_t count;      /* RESULT: tasks; EXIT: tasks left, that one included */
   int last;            /* RESULT: the parcel has ended */
   uint64_t elapsed_ns; /* RESULT and last: time in the worker */
-  unsigned kind;       /* MESSAGE: the sender's */
-  int holds;           /* EXIT: it died with a parcel */
+  unsigned kind;       /* MESSAGE: the sender's; OUTPUT: 1 for standard output,
+                          2 for standard error */
+  int holds;           /* EXIT: it died with a parcel; OUTPUT, marked: `tag` is
+                          the parcel's plus the task's index in it */
+  uint64_t printed;    /* EXIT, captured: bytes that the task had printed; data
+                          is the last of them, up to WP_LIMIT_OUTPUT */
   unsigned phase;      /* EXIT: WP_IN_… */
   pid_t pid;           /* EXIT */
   int known;           /* EXIT: 0 when somebody else took its status */
@@ -272,9 +292,18 @@ WP_API void wp_note(wp_worker *worker, uint32_t number);
 ** a thread that is to end as a process does that calls _exit. */
 WP_API void wp_dismiss(wp_worker *worker);
 
-/* With relayed output: a descriptor of what standard error was before, for
-** what must not be relayed; or -1. */
+/* With relayed or captured output: a descriptor of what standard error was
+** before, for what must not be; or -1. */
 WP_API int wp_worker_terminal(const wp_worker *worker);
+
+/* What the worker's process has in place of stdout or stderr, for those who
+** kept the pointer; other streams are returned as they are. */
+WP_API FILE *wp_worker_stream(FILE *stream);
+
+/* With WP_CAPTURE: copies the last bytes, at most `size`, of what the running
+** task has printed; returns their number. *total: how many it has printed. */
+WP_API size_t wp_worker_printed(const wp_worker *worker, char *buffer,
+                                size_t size, uint64_t *total);
 
 /* The stop-watch of a worker that keeps account of its time, or NULL; see
 ** figures.h. */

@@ -15,6 +15,8 @@
 ---@field seed? integer gives every task a random stream that depends only on this and the task's number
 ---@field memory_limit? integer most bytes of private memory of a worker; a task that needs more fails
 ---@field worker_max_memory? integer bytes of private memory after which a worker is replaced between chunks
+---@field output? string what becomes of what workers print: it goes where the host prints, the host passes on whole lines, or it is kept and comes with the task's error
+---@field output_prefix? any what stands before each line that workers print: true for [w3 #17], a text with {worker} and {task}, or a function of the two
 
 ---@class workerpool.MapOptions
 ---@field iterable_len? integer most tasks to take; the length of an iterator for those who need one
@@ -33,6 +35,7 @@
 ---@field retries? integer how often a failed task is tried again
 ---@field retry_delay? any seconds before a task is tried again, or a function of the attempt
 ---@field on_message? any receives task_index and what the task emits
+---@field on_output? any with output = "capture": receives task_index and what the task has printed
 ---@field restart_workers? boolean true starts fresh workers, false uses live ones
 ---@field trace? string file that the run is written to as Chrome trace events
 
@@ -43,6 +46,7 @@
 ---@field worker_init_timeout? number seconds that worker_init may run
 ---@field worker_exit_timeout? number seconds that worker_exit may run
 ---@field retries? integer how often a failed task is tried again
+---@field on_output? any with output = "capture": receives task_index and what the task has printed
 ---@field callback? any called with the results when the task succeeds
 ---@field error_callback? any called with the error when the task fails
 

@@ -173,6 +173,7 @@ local function flags_of(crew, opts)
   local flags = 0
   if opts.task_timeout then flags = flags | core.FLAG_TIMED end
   if crew.setup.seed then flags = flags | core.FLAG_SEEDED end
+  if opts.on_output then flags = flags | core.FLAG_PRINTED end
   return flags
 end
 
@@ -294,12 +295,23 @@ function Queue:lost(engine, index, first, count, ending, w)
     return self.crew:take()
   end
   local args = self.crew:arguments_at(first)
-  self:failed(task, self.crew.crash_of(ending, w, {
+  local err = self.crew.crash_of(ending, w, {
     task_index = task.id, args = args and errors.preview(args) or nil,
-  }), args)
+  })
+  if not ending.output then return self:failed(task, err, args) end
+  -- An error of the listener's must not keep the task from ending.
+  self.crew:take()
+  local heard, thrown = pcall(self.printed, self, task.id, ending.output)
+  self:failed(task, err, args)
+  if not heard then error(thrown, 0) end
 end
 
 function Queue.message() end
+
+function Queue:printed(id, text)
+  local task = self.tasks[id]
+  if task and task.opts.on_output then task.opts.on_output(id, text) end
+end
 
 function Queue:limit_of(id)
   local task = self.tasks[id]

@@ -7,7 +7,7 @@
 -- (async.lua), an object with the methods
 --   result(engine, index, first, count, last, elapsed, worker)
 --   lost(engine, index, first, count, ending, worker)
---   message(index, values...)      fail(err)
+--   message(index, values...)      fail(err)      printed(index, text)
 --   limit_of(index) -> seconds that this task may run, or nil
 -- and, if it calls take() itself when it is done with an event, takes_events.
 
@@ -16,6 +16,7 @@ local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local Inline = require "workerpool.inline"
 local oom = require "workerpool.oom"
+local output = require "workerpool.output"
 local start = require "workerpool.start"
 local worker = require "workerpool.worker"
 
@@ -82,12 +83,18 @@ function Crew.new(n_jobs, setup)
     hopeless = false,  -- workers cannot start: none is to be tried again
     broken = false,    -- the engine cannot tell us anything any more
     exit_results = {}, -- in the order in which workers ended
-    unfinished = {},   -- lines that workers have begun to print
+    relay = output.new(setup),
     reader = core.codec(setup.names),
     writer = core.codec(setup.names),
   }, Crew)
   self.clock = clock.new(self)
+  self:expect_bar(setup.keep_alive)
   return self
+end
+
+-- Workers that start from now on leave the terminal to the host, if need be.
+function Crew:expect_bar(has_bar)
+  self.engine:set_output(self.relay:mode(has_bar))
 end
 
 -- ---- workers ----------------------------------------------------------------
@@ -278,6 +285,11 @@ on_message[MESSAGES.emit] = function(self, _, tag)
   if owner then owner:message(tag & TAG_INDEX, self.engine:values(self.reader)) end
 end
 
+on_message[MESSAGES.printed] = function(self, _, tag)
+  local owner = self.owners[tag >> TAG_BITS]
+  if owner then owner:printed(tag & TAG_INDEX, self.engine:values(self.reader)) end
+end
+
 on_message[MESSAGES.init_failed] = function(self, w)
   self.expected[w] = true
   self:give_up((self.engine:values(self.reader)))
@@ -314,13 +326,9 @@ function on_event.result(self, w, tag, first, count, last, elapsed)
   end
 end
 
--- Whole lines go where they are seen: above the bar, if there is one.
-function on_event.output(self, w, text)
+function on_event.output(self, w, stream, text, tag)
   self:take()
-  text = (self.unfinished[w] or "") .. text
-  local lines, rest = text:match("^(.*\n)([^\n]*)$")
-  self.unfinished[w] = lines and rest or text
-  if lines then self:show(lines) end
+  self.relay:take(w, stream, text, tag)
 end
 
 function on_event.message(self, w, tag, kind)
@@ -340,7 +348,7 @@ local SIGKILL = 9
 
 local function crash_of(ending, w, fields)
   fields = fields or {}
-  fields.worker_id = w
+  fields.worker_id, fields.output = w, ending.output
   if ending.timeout then return clock.error_of(ending, fields) end
   fields.signal = ending.signal
   fields.exit_code = ending.exit_code
@@ -372,7 +380,7 @@ function on_event.exit(self, w, tag, first, count)
   self.clock:explain(w, ending, tag and tag + first)
   ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
     and self.engine:inspect(w).started ~= 0
-  self:finish_line(w)
+  self.relay:finish(w)
   local owner = tag and self.owners[tag >> TAG_BITS]
   self:take_for(owner)
   if owner then
@@ -381,19 +389,6 @@ function on_event.exit(self, w, tag, first, count)
     self:bury_idle(w, ending)
   end
   self:replace(w, tag and 1 or 0)
-end
-
-function Crew:finish_line(w)
-  local text = self.unfinished[w]
-  self.unfinished[w] = nil
-  if text and text ~= "" then self:show(text .. "\n") end
-end
-
--- `print` is set by a call that has a bar.
-function Crew:show(lines)
-  if self.print then return self.print(lines) end
-  io.stdout:write(lines)
-  io.stdout:flush()
 end
 
 -- A dead worker has a successor as long as somebody may want it; while the

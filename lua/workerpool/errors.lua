@@ -35,6 +35,7 @@ local format = string.format
 ---@field attempt? integer 1 for the first
 ---@field signal? string such as "SIGSEGV", for a crash
 ---@field exit_code? integer for a crash
+---@field output? string what the task had printed, if the pool captures that
 ---@field hint? string what may be behind it
 ---@field results? any what was finished when the error ended the call
 local TaskError = { __name = "workerpool.TaskError" }
@@ -47,7 +48,7 @@ local KINDS = {
 
 local FIELDS = {
   "kind", "message", "cause", "traceback", "worker_id", "task_index", "args",
-  "attempt", "signal", "exit_code", "hint", "results",
+  "attempt", "signal", "exit_code", "hint", "output", "results",
 }
 
 -- The text of a thrown value. Unlike a preview this asks the value itself:
@@ -116,12 +117,17 @@ local function from(value, task_index, worker_id)
       worker_id = worker_id,
     }
   end
+  local output
+  if type(value) == "table" and debug.getmetatable(value) == nil and value.output ~= nil then
+    value, output = value[1], value.output -- see explain in src/bind_worker.c
+  end
   local text = message_of(value)
   if not text:find("not enough memory", 1, true) then
-    return new { message = text, task_index = task_index, worker_id = worker_id }
+    return new { message = text, task_index = task_index, worker_id = worker_id, output = output }
   end
   return new {
     kind = "memory", message = text, task_index = task_index, worker_id = worker_id,
+    output = output,
     hint = "the task wanted more memory than memory_limit, or the system, allows",
   }
 end
@@ -160,6 +166,17 @@ local function traceback_lines(err)
   return lines
 end
 
+-- The end of what the task has printed; all of it is in err.output.
+local MOST_LINES = 50
+
+local function add_output(lines, output)
+  local all = {}
+  for line in (output:gsub("\n$", "") .. "\n"):gmatch("([^\n]*)\n") do all[#all + 1] = line end
+  local first = #all > MOST_LINES and #all - MOST_LINES + 1 or 1
+  if first > 1 then lines[#lines + 1] = format("  (%d lines before)", first - 1) end
+  for i = first, #all do lines[#lines + 1] = "  " .. all[i] end
+end
+
 function TaskError.__tostring(err)
   local lines = { tostring(rawget(err, "message")) }
   lines[#lines + 1] = where(err)
@@ -169,6 +186,10 @@ function TaskError.__tostring(err)
     for _, line in ipairs(traceback_lines(err)) do
       lines[#lines + 1] = line
     end
+  end
+  if type(err.output) == "string" and err.output ~= "" then
+    lines[#lines + 1] = "output:"
+    add_output(lines, err.output)
   end
   return concat(lines, "\n")
 end
@@ -250,7 +271,8 @@ local function crash(fields)
     exit_code = fields.exit_code,
     hint = fields.hint or HINTS[signal] or fields.exit_code and EXIT_HINT or nil,
   }
-  for _, name in ipairs { "worker_id", "task_index", "attempt", "traceback", "results", "cause" } do
+  for _, name in ipairs { "worker_id", "task_index", "attempt", "traceback", "output", "results",
+    "cause" } do
     err[name] = fields[name]
   end
   err.args = type(fields.args) == "table" and preview(fields.args) or fields.args

@@ -29,6 +29,7 @@ function Link:observe(codec, picture, tell)
 end
 function Link:lifespan() end
 function Link:max_memory() end
+function Link:printed() return nil end
 function Link:retired() return false end
 function Link:job() return self.parcel.job end
 
@@ -155,7 +156,7 @@ function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" 
 function Engine:claimant() return nil end
 function Engine:holding() return nil end
 function Engine:noted() return 0 end
-function Engine:relay() end
+function Engine:set_output() end
 function Engine:retire() end
 function Engine:close() self.state, self.last, self.first = "absent", 0, 1 end
 function Engine:announce(bytes) return bytes end

@@ -67,6 +67,7 @@ function Run:parcel_flags()
   end
   if self.crew.setup.seed then flags = flags | core.FLAG_SEEDED end
   if self.opts.task_timeout then flags = flags | core.FLAG_TIMED end
+  if self.opts.on_output then flags = flags | core.FLAG_PRINTED end
   return flags
 end
 
@@ -283,6 +284,7 @@ function Run:lost(engine, tag_index, first, count, ending, w)
     engine:again(first + 1, count - 1)
     self.in_flight = self.in_flight + 1
   end
+  if ending.output then self:printed(index, ending.output) end
   self:note_done(1)
   self:decide(index, err, function() return args end)
 end
@@ -292,6 +294,12 @@ function Run:limit_of() return self.task_timeout end
 function Run:message(index, ...)
   local handle = self.opts.on_message
   if handle then handle(index, ...) end
+end
+
+--- What a task has printed.
+function Run:printed(index, text)
+  local handle = self.opts.on_output
+  if handle then handle(index, text) end
 end
 
 -- ---- the loop -------------------------------------------------------------------
@@ -318,8 +326,7 @@ end
 
 -- What workers print while a bar is on the terminal goes above it.
 function Run:print_above_bar()
-  if not self.bar.is_on_terminal then return end
-  self.crew.print = function(lines) self.bar:print(lines) end
+  if self.bar.is_on_terminal then self.crew.relay.bar = self.bar end
 end
 
 function Run:show()
@@ -342,7 +349,7 @@ function Run:close_bar(reason)
   }
   progress.reach(self.crew.engine:noted())
   self.bar:close(reason)
-  self.crew.print = nil
+  self.crew.relay.bar = nil
 end
 
 --- Sends what there is room for and waits for one event. False at the end.

@@ -67,6 +67,13 @@ local LIST = {
     "most bytes of private memory of a worker; a task that needs more fails" },
   { "worker_max_memory", "constructor", integer(MIB), nil,
     "bytes of private memory after which a worker is replaced between chunks" },
+  { "output", "constructor", kinds.one_of("inherit", "lines", "capture"), nil,
+    "what becomes of what workers print: it goes where the host prints, the host passes on "
+    .. "whole lines, or it is kept and comes with the task's error",
+    default_text = '"inherit"; "lines" with output_prefix' },
+  { "output_prefix", "constructor", either(boolean, kinds.string(), callable), nil,
+    "what stands before each line that workers print: true for [w3 #17], a text with "
+    .. "{worker} and {task}, or a function of the two" },
 
   { "iterable_len", { "map", "chunk" }, count(), nil,
     "most tasks to take; the length of an iterator for those who need one" },
@@ -103,6 +110,8 @@ local LIST = {
     "seconds before a task is tried again, or a function of the attempt" },
   { "on_message", "map", callable, nil,
     "receives task_index and what the task emits" },
+  { "on_output", MAP_AND_APPLY, callable, nil,
+    "with output = \"capture\": receives task_index and what the task has printed" },
   { "restart_workers", "map", boolean, nil,
     "true starts fresh workers, false uses live ones",
     default_text = "as keep_alive says" },

@@ -11,6 +11,7 @@ local insights = require "workerpool.insights"
 local iterate = require "workerpool.iterate"
 local names = require "workerpool.names"
 local options = require "workerpool.options"
+local output = require "workerpool.output"
 local setters = require "workerpool.setters"
 local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
@@ -22,18 +23,7 @@ local worker = require "workerpool.worker"
 progress.system.is_tty = core.is_tty
 progress.system.columns = core.columns
 progress.system.now = core.now
--- In a worker whose output is relayed, bars of nested pools go past the relay.
-local real_terminal
-function progress.system.terminal()
-  local current = worker.current()
-  local fd = current and current.link:terminal()
-  if not fd then return io.stderr end
-  if not real_terminal then
-    real_terminal = assert(io.open("/proc/self/fd/" .. fd, "w"))
-    real_terminal:setvbuf("full") -- a redraw must be one write
-  end
-  return real_terminal
-end
+progress.system.terminal = output.terminal
 function progress.system.reached(position)
   local current = worker.current()
   if current then current.link:note(position) end
@@ -75,6 +65,7 @@ local function new(opts, level)
   local checked = options.check("constructor", opts, level)
   local n_jobs = checked.n_jobs or default_jobs(level)
   refuse_for_threads(checked, level)
+  output.resolve(checked, level)
   return setmetatable({
     opts = checked,
     n_jobs = n_jobs,
@@ -133,6 +124,7 @@ local function make_setup(self, f, call)
     init_timeout = call.worker_init_timeout, exit_timeout = call.worker_exit_timeout,
     memory_limit = opts.memory_limit, worker_max_memory = opts.worker_max_memory,
     seed = opts.seed, daemon = opts.daemon, cpu_sets = self.cpu_sets,
+    output = opts.output, output_prefix = opts.output_prefix, keep_alive = opts.keep_alive,
   }
 end
 
@@ -253,6 +245,7 @@ local function prepare(self, title, f, tasks, opts, level)
   check_owner(self, level)
   check_function(f, title, level)
   local call = options.check("map", opts, level, title)
+  output.check_listener(self.opts, call, title, level)
   local source = sources.new(tasks, call.iterable_len, level, title)
   if source.length and source.length > core.TAG_INDEX then
     error(("%s: %d tasks are too many: a call takes %d"):format(title, source.length,
@@ -275,7 +268,7 @@ local function begin(self, plan, sink, holder, level)
   holder.run = run
   self.run = run
   trace.attach(run, self.opts.enable_insights)
-  if run.bar.is_on_terminal then crew.engine:relay(true) end
+  crew:expect_bar(run.bar.is_on_terminal or self.opts.keep_alive)
   if plan.source.length ~= 0 then
     local ok, err = pcall(crew.ensure, crew, crew_size(self, plan.source, plan.options))
     -- Nobody has the run yet who could end it.
@@ -356,6 +349,7 @@ local function submit(self, title, f, args, opts, level)
   check_owner(self, level)
   check_function(f, title, level)
   local call = options.check("apply", opts, level, title)
+  output.check_listener(self.opts, call, title, level)
   -- Workers that have tasks to do stay as they are: to replace them would mean
   -- to wait for them.
   local crew = self:has_pending() and not self.crew.hopeless and self.crew

@@ -20,6 +20,7 @@ Worker.__index = Worker
 -- What a worker sends beside results. The host's side is crew.lua.
 local MESSAGES = {
   emit = 1, init_failed = 2, exit_failed = 3, exited = 4, retired = 5, trace = 6,
+  printed = core.MESSAGE_PRINTED,
 }
 
 -- The worker that this process is, for workerpool.is_worker, and the one
@@ -108,6 +109,12 @@ function Worker:picture_arguments()
   return ok and text or nil
 end
 
+-- What the task has printed, if that is captured. Memory may be short here.
+function Worker:printed()
+  local ok, text = pcall(self.link.printed, self.link)
+  return ok and text or nil
+end
+
 -- Runs as the message handler, where the stack of the error still stands.
 function Worker:describe(err)
   local stage, task_index = self.link:stage()
@@ -117,6 +124,7 @@ function Worker:describe(err)
     cause = self:travelling(err),
     worker_id = self.index,
     task_index = task_index,
+    output = self:printed(),
   }
   if stage ~= "decode" then
     fields.args = self:picture_arguments()
@@ -136,6 +144,7 @@ function Worker:call_phase(phase, f)
       cause = self:travelling(err),
       worker_id = self.index,
       traceback = traceback.of_task(2),
+      output = self:printed(),
     }
   end
   self.link:phase(phase, true)
@@ -269,6 +278,7 @@ local function main(link, setup)
     and core.inherit(setup.use_worker_state or setup.init ~= nil)
   if growth then link:max_growth(growth) end
   own_random_stream()
+  link:take_streams()
   os.exit = link:is_thread() and leave_thread or leave_by_exit -- luacheck: ignore 122
   current = Worker.new(link, setup)
   current:life()

@@ -10,7 +10,7 @@ engine.c, engine.h, engine_parcel.c and so on. The first room that fits counts.
 
 ---- the tables ---------------------------------------------------------------
 
-local MECHANICS = "base layout region arena loan queue ring figures process bell"
+local MECHANICS = "base layout region arena loan queue ring figures process bell output"
 
 -- room, what it may include of ours, and "lua" where it may see Lua.
 local ROOMS = {
@@ -31,10 +31,12 @@ local ROOMS = {
   { "figures", "base layout" },
   { "shared*", "base shm layout process" },
   { "workerpool", "base" },
+  { "output", "base layout bell workerpool" },
+  { "streams", "base layout bell output workerpool" },
   { "engine*", MECHANICS .. " workerpool" },
   { "launch", MECHANICS .. " workerpool engine*" },
   { "server", MECHANICS .. " workerpool engine*" },
-  { "worker", MECHANICS .. " workerpool engine*" },
+  { "worker*", MECHANICS .. " streams workerpool engine*" },
   { "codec*", "base codec*", "lua" },
   { "interrupt", "", "lua" },
   { "task*", "base figures codec* interrupt task* workerpool", "lua" },

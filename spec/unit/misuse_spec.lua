@@ -51,7 +51,8 @@ end)
 
 describe("every option", function()
   local text = helper.run("cat spec/mpire/*.lua spec/pool/*.lua spec/progress/*.lua "
-    .. "spec/start/*.lua spec/seed/*.lua spec/insights/*.lua spec/unit/progress_spec.lua").stdout
+    .. "spec/start/*.lua spec/seed/*.lua spec/insights/*.lua spec/output/*.lua "
+    .. "spec/unit/progress_spec.lua").stdout
   for _, option in ipairs(options.describe()) do
     it("is used in a spec: " .. option.name, function()
       assert.is_truthy(text:find(option.name .. "%s*=") or text:find('"' .. option.name .. '"'),

@@ -1,0 +1,43 @@
+/*
+** Worker: what a worker is made of, for the two files that make it up:
+** worker.c (its life: parcels, results) and worker_attach.c (a worker that is
+** a program of its own).
+*/
+#ifndef WP_WORKER_H
+#define WP_WORKER_H
+
+#include "engine.h"
+#include "figures.h"
+#include "ring.h"
+#include "streams.h"
+
+struct wp_worker {
+  const wp_region *region;
+  wp_line *line;
+  unsigned index;
+  int bell;
+  int hub;
+  wp_ring_writer writer;
+  int has_parcel;
+  uint32_t slot;
+  uint32_t generation;
+  uint32_t done;  /* tasks of the parcel that have been replied to */
+  uint32_t count; /* tasks in it */
+  uint64_t tag;
+  uint64_t began_ns;
+  int is_thread;
+  wp_spin spin;
+  wp_laps laps;
+  wp_region attached; /* our own mapping, where we do not have the host's */
+  int server;         /* a server's socket */
+  wp_streams streams;
+};
+
+/* Closes the ends, or keeps them. */
+void wp_worker_init(wp_worker *w, const wp_region *region, unsigned index,
+                    wp_ends ends, int hub);
+/* From here on this process is worker w and nothing else. */
+void wp_worker_own_process(wp_worker *w);
+void wp_worker_end(wp_worker *w);
+
+#endif
