@@ -80,7 +80,7 @@ static int fork_by_server(wp_pool *p, unsigned w, wp_ends ends) {
   return wp_server_fork(p->server, w, ends, &p->workers[w].pid);
 }
 
-#define MOST_SERVERS 3 /* to be tried for one worker */
+#define MOST_SERVERS 5 /* to be tried for one worker */
 
 /* A server that was killed has a successor. What it knew of how its children
 ** ended is lost; they died with it. */

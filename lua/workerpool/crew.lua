@@ -23,9 +23,10 @@ local worker = require "workerpool.worker"
 local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
 local MESSAGES = worker.MESSAGES
 
--- A worker that dies again and again before it has done anything is not
--- worth another start.
-local MOST_FALSE_STARTS = 3
+-- Workers that die one after the other before they have done anything are not
+-- worth another start; not so soon while there is one that has come through.
+local MOST_FALSE_STARTS, MOST_WITH_A_SOUND_ONE = 3, 30
+local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
 -- What may help when the system refuses a worker, by its word: -EAGAIN, -ENOMEM.
@@ -358,6 +359,14 @@ local function crash_of(ending, w, fields)
   return errors.crash(fields)
 end
 
+function Crew:most_false_starts()
+  local most = MOST_FALSE_STARTS
+  self:each_running(function(w)
+    if self.engine:inspect(w).phase ~= STARTING then most = MOST_WITH_A_SOUND_ONE end
+  end)
+  return most
+end
+
 function Crew:bury_idle(w, ending)
   if ending.innocent or self.closing then return end
   if ending.phase == "exit" then
@@ -368,7 +377,7 @@ function Crew:bury_idle(w, ending)
   -- can be replaced.
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
   self.false_starts = self.false_starts + 1
-  if ending.phase == "init" or self.false_starts >= MOST_FALSE_STARTS then
+  if ending.phase == "init" or self.false_starts >= self:most_false_starts() then
     self:give_up(crash_of(ending, w))
   end
 end
@@ -381,6 +390,7 @@ function on_event.exit(self, w, tag, first, count)
   ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
     and self.engine:inspect(w).started ~= 0
   self.relay:finish(w)
+  if ending.phase ~= "start" then self.false_starts = 0 end
   local owner = tag and self.owners[tag >> TAG_BITS]
   self:take_for(owner)
   if owner then

@@ -22,7 +22,7 @@ print(("seed %d, %d tasks, %s"):format(seed, n_tasks, method))
 local threads = method == "threading"
 local TIMEOUT, RETRIES = 0.5, 12
 local MEMORY = 32 << 20
-local PROGRAM_START = 400000 -- microseconds between kills, at most, …
+local PROGRAM_START = 800000 -- microseconds between kills, at most, …
 local FORK_START = 150000    -- … which leave a worker the time to start
 
 -- ---- tasks --------------------------------------------------------------------
