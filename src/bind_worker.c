@@ -245,7 +245,7 @@ static void weigh(lua_State *L, wp_link *l) {
   uint64_t now = wp_now_ns();
   if (now - l->weighed_ns < WEIGH_EVERY_NS) return;
   l->weighed_ns = now;
-  if (wp_private_bytes() > l->max_memory) l->too_large = 1;
+  if (wp_private_exceeds(l->max_memory)) l->too_large = 1;
 }
 
 /* stack: link, codec, handler, seeder, f, prefix… */

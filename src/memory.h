@@ -1,14 +1,16 @@
 /*
 ** Memory: what this process has for itself. Pages that are shared with the
-** process it was forked from do not count, however much of them is resident.
+** process it was forked from do not count, however much of them is resident,
+** nor does memory that is mapped to be shared.
 */
 #ifndef WP_MEMORY_H
 #define WP_MEMORY_H
 
 #include "base.h"
 
-/* Bytes in pages of our own, from smaps_rollup: 0 where there is none. */
+/* Bytes in pages of our own: 0 where the kernel does not tell. */
 uint64_t wp_private_bytes(void);
+int wp_private_exceeds(uint64_t bytes);
 
 /* Allows this process `bytes` more of private writable memory than it has
 ** now; beyond, allocations fail. 0 or -errno. */

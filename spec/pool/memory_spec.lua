@@ -78,4 +78,15 @@ describe("worker_max_memory", function()
     end, workerpool.range(20), { chunk_size = 1 })
     for i = 2, 20 do assert.are.equal(pids[1], pids[i]) end
   end)
+
+  it("does not count what it writes to shared memory, all alone", function()
+    local large = workerpool.Array("d", 10 * MIB) -- 80 MiB
+    local pool <close> = WorkerPool { n_jobs = 1, worker_max_memory = 40 * MIB }
+    local pids = pool:map(function(i)
+      for k = (i - 1) * MIB // 2 + 1, i * MIB // 2, 64 do large[k] = i end
+      core.sleep(0.06)
+      return core.getpid()
+    end, workerpool.range(20), { chunk_size = 1 })
+    for i = 2, 20 do assert.are.equal(pids[1], pids[i]) end
+  end)
 end)

@@ -1,5 +1,6 @@
 -- When the system refuses another process.
 
+local cgroup = require "spec.support.cgroup"
 local helper = require "spec.support.helper"
 
 local PREAMBLE = [[
@@ -108,5 +109,25 @@ describe("the limit of processes of a user", function()
       stdin = PREAMBLE .. TWO_MAPS, timeout = 20 })
     assert.matches("^false\tcannot start worker %d: Resource temporarily unavailable %(", result.stdout,
       1, false, result.stderr)
+  end)
+end)
+
+describe("the limit of processes of a control group", function()
+  helper.guard()
+
+  it("is met as it is", function()
+    local group = cgroup.new("pids", 3)
+    if not group then return end
+    local path = program [[
+      local pool <close> = WorkerPool { n_jobs = 5 }
+      local ok, message = pcall(pool.map, pool, same, range(9), { chunk_size = 1 })
+      print(ok, message)
+      -- Two fit beside the host.
+      local few <close> = WorkerPool { n_jobs = 2 }
+      print(few:map(same, range(9), { worker_lifespan = 1, chunk_size = 1 })[9])]]
+    local result = helper.run(group.command .. helper.lua .. " " .. path)
+    group.remove()
+    assert.matches("^false\tcannot start worker 2: Resource temporarily unavailable %(.*\n9\n$",
+      result.stdout, 1, false, result.stderr)
   end)
 end)

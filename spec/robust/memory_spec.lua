@@ -1,6 +1,7 @@
 -- When memory runs out.
 
 local helper = require "spec.support.helper"
+local cgroup = require "spec.support.cgroup"
 local oom = require "workerpool.oom"
 local WorkerPool = require("workerpool").WorkerPool
 
@@ -45,3 +46,28 @@ describe("the kernel's out-of-memory killer", function()
     assert.matches("killed from outside", err.hint)
   end)
 end)
+
+-- A sanitizer needs more memory than such a group has.
+if not helper.sanitized then
+  describe("a control group whose memory is used up", function()
+    helper.guard()
+
+    it("loses a worker and not the host; the error says what it was", function()
+      local group = cgroup.new("memory", 64 << 20)
+      if not group then return end
+      local path = helper.write(helper.tmpdir() .. "/program.lua", [[
+        local pool <close> = require("workerpool").WorkerPool { n_jobs = 2 }
+        local ok, err = pcall(pool.map, pool, function(x)
+          local t = {}
+          if x == 2 then for i = 1, 400 do t[i] = ("x"):rep((1 << 20) + i) end end
+          return x
+        end, { 1, 2, 3 }, { chunk_size = 1 })
+        print(ok, err.kind, err.signal, err.task_index, err.hint)
+        print(pool:map(function(x) return x end, { 7 })[1])]])
+      local result = helper.run(group.command .. helper.lua .. " " .. path)
+      group.remove()
+      assert.are.equal("false\tcrash\tSIGKILL\t2\tthe kernel killed a process for want of memory "
+        .. "just then; see memory_limit\n7\n", result.stdout, result.stderr)
+    end)
+  end)
+end

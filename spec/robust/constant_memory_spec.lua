@@ -1,0 +1,181 @@
+-- What a call or a pool has under way does not grow with what it has done: the
+-- memory of the host and of its workers, descriptors, shared pages, mappings.
+-- timeout: 400
+
+local helper = require "spec.support.helper"
+
+local MEASURE = [[
+  local workerpool = require "workerpool"
+  local core = require "workerpool.core"
+  local WorkerPool, range = workerpool.WorkerPool, workerpool.range
+  local function count(...) local n = 0 for _ in ... do n = n + 1 end return n end
+  local function resident(pid)
+    local file <close> = io.open(("/proc/%s/status"):format(pid or "self"))
+    return file and tonumber(file:read("a"):match("VmRSS:%s*(%d+)")) or 0
+  end
+  -- The most that was seen, in KB; looked at while the call is under way.
+  local most = 0
+  local function look(i, each)
+    if i % each ~= 0 then return end
+    if slow then core.sleep(0.002) end
+    most = math.max(most, resident())
+  end
+  local function workers(pool)
+    local sum = 0
+    for w = 0, 1 do sum = math.max(sum, resident(pool.crew.engine:pid(w))) end
+    return sum
+  end
+]]
+
+-- Runs the source in a host of its own with `n`, and returns what it prints: a
+-- list of numbers.
+local function measured(source, n, settings)
+  local path = helper.write(helper.tmpdir() .. "/program.lua",
+    ("local n = %d\n%s\n"):format(n, settings or "") .. MEASURE .. source)
+  local result = helper.run({ helper.lua, path }, { timeout = 100 })
+  assert.are.equal(0, result.status, result.stderr)
+  local numbers = {}
+  for word in result.stdout:gmatch("%d+") do numbers[#numbers + 1] = tonumber(word) end
+  return numbers
+end
+
+-- A sanitizer keeps what is freed for a while.
+if helper.sanitized then return end
+
+-- Ten times the tasks, and the same memory. By number: a list of a million
+-- numbers is 16 MB. By weight: all of them would be 800 MB and 4 GB.
+local function stays(what, source, fewer, more, slack_kb, settings)
+  it(what, function()
+    local small, large = measured(source, fewer, settings), measured(source, more, settings)
+    for i = 1, #large do
+      assert.is_true(large[i] <= small[i] + slack_kb, ("%d: %d KB with %d tasks, %d KB with %d"):format(
+        i, small[i], fewer, large[i], more))
+    end
+  end)
+end
+
+local BY_NUMBER, BY_WEIGHT = 8000, 48000 -- KB
+
+describe("a lazy map of a million tasks holds memory constant:", function()
+  helper.guard()
+
+  stays("an endless input that is consumed slowly", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    local i = 0
+    local function input() i = i + 1 return i <= n and i or nil end
+    for k in pool:imap(function(x) return x end, input, { chunk_size = 200 }) do look(k, 20000) end
+    print(most, workers(pool))]], 100000, 1000000, BY_NUMBER, "slow = true")
+
+  stays("results that come faster than they are read", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    local k = 0
+    for _ in pool:imap_unordered(function(x) return x end, range(n), { chunk_size = 200 }) do
+      k = k + 1
+      look(k, 20000)
+    end
+    print(most, workers(pool))]], 100000, 1000000, BY_NUMBER, "slow = true")
+
+  stays("in order, behind a slow first task", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    for k in pool:imap(function(x) if x == 1 then core.sleep(0.5) end return x end, range(n),
+        { chunk_size = 200 }) do
+      look(k, 20000)
+    end
+    print(most, workers(pool))]], 100000, 1000000, BY_NUMBER)
+end)
+
+describe("a lazy map of heavy tasks holds memory constant:", function()
+  helper.guard()
+
+  stays("an input of 4 KB a task", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    local i, body = 0, ("x"):rep(4000)
+    local function input() i = i + 1 return i <= n and body .. i or nil end
+    for k in pool:imap(function() return 1 end, input) do look(k, 2000) end
+    print(most, workers(pool))]], 20000, 200000, BY_WEIGHT)
+
+  stays("results of 4 KB behind a slow first task", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    local body = ("x"):rep(4000)
+    for k in pool:imap(function(x) if x == 1 then core.sleep(1) end return body .. x end,
+        range(n)) do
+      look(k, 2000)
+    end
+    print(most, workers(pool))]], 20000, 200000, BY_WEIGHT)
+
+  stays("both, in any order, with a slow reader", [[
+    local pool <close> = WorkerPool { n_jobs = 2, keep_alive = true }
+    local i, k, body = 0, 0, ("x"):rep(20000)
+    local function input() i = i + 1 return i <= n and body .. i or nil end
+    for _ in pool:imap_unordered(function(x) return x end, input) do
+      k = k + 1
+      look(k, 500)
+    end
+    print(most, workers(pool))]], 5000, 50000, BY_WEIGHT, "slow = true")
+
+  it("no chunk of our own choice is heavier than some MB", function()
+    local most = measured([[
+      local pool <close> = WorkerPool { n_jobs = 2 }
+      local body = ("x"):rep(100000)
+      for k in pool:imap(function(x) if x == 1 then core.sleep(1) end return body .. x end, range(n)) do
+        look(k, 50)
+      end
+      print(most)]], 10000)[1]
+    assert.is_true(most < 150000, most .. " KB of results that all are 1,000,000")
+  end)
+end)
+
+describe("single tasks hold memory constant", function()
+  helper.guard()
+
+  stays("when results are taken, and when they are forgotten", [[
+    local pool <close> = WorkerPool { n_jobs = 2 }
+    for i = 1, n do
+      local result = pool:apply_async(function(x) return x end, { i })
+      if i % 64 == 0 then result:get() end
+      look(i, 640)
+    end
+    print(most, workers(pool))]], 10000, 100000, BY_NUMBER)
+end)
+
+describe("a pool that is used again and again keeps nothing:", function()
+  helper.guard()
+
+  -- Twice as often, and the rings have been gone through by then.
+  local function used(call, keep_alive, n)
+    return measured(([[
+      local pool <close> = WorkerPool { n_jobs = 2, keep_alive = %s }
+      local function figures()
+        pool:map(tostring, range(2)) -- for workers to look at
+        collectgarbage()
+        collectgarbage()
+        print(resident(), count(require("lfs").dir("/proc/self/fd")), count(io.lines("/proc/self/maps")),
+          pool.crew and workers(pool) or 0)
+      end
+      for i = 1, n do
+        %s
+        if i == n // 2 then figures() end
+      end
+      figures()]]):format(keep_alive, call), n)
+  end
+
+  local CALLS = {
+    ["map"] = "pool:map(function(x) return x + i end, range(20), { chunk_size = 5 })",
+    ["imap that is left early"] =
+      "for k in pool:imap(function(x) return x + i end, range(20), { chunk_size = 5 }) do if k == 9 then break end end",
+    ["map that fails"] = "pcall(pool.map, pool, function() error(i) end, range(20))",
+    ["apply"] = "pool:apply(function(x) return x + i end, { 1 })",
+  }
+  for name, call in pairs(CALLS) do
+    for _, keep_alive in ipairs { true, false } do
+      it(("2,000 times %s, keep_alive = %s"):format(name, keep_alive), function()
+        local figures = used(call, keep_alive, 2000)
+        local n = #figures // 2
+        assert.is_true(figures[n + 1] <= figures[1] + 1500, "resident: " .. table.concat(figures, " "))
+        assert.are.equal(figures[2], figures[n + 2], "descriptors")
+        assert.is_true(figures[n + 3] <= figures[3] + 2, "mappings: " .. table.concat(figures, " "))
+        assert.is_true(figures[n + 4] <= figures[4] + 2500, "workers: " .. table.concat(figures, " "))
+      end)
+    end
+  end
+end)
