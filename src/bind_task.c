@@ -8,6 +8,7 @@
 **     -> results (a string), tasks replied to [, list of traced tasks]
 **   core.run_stage() -> "decode" | "call" | "encode", tasks done, arguments
 **   core.read_results(codec, results, count, base, lists, failures) -> n
+**   core.list([n]) -> an empty table with places for n results, or many
 **   core.task_arguments(codec, parcel, index) -> arguments...
 **   core.write(codec, label, values...) makes them the codec's output
 **   core.output(codec) -> the output as a string
@@ -144,6 +145,17 @@ static int read_results(lua_State *L) {
   return 1;
 }
 
+/* So many places are made at once; larger tables grow from there. One more is
+** for the field n. */
+enum { LIST_PLACES = 1 << 20 };
+
+static int list(lua_State *L) {
+  lua_Integer n = luaL_optinteger(L, 1, 0);
+  if (n < 0) n = 0;
+  lua_createtable(L, n > LIST_PLACES ? LIST_PLACES : (int)n, 1);
+  return 1;
+}
+
 static int task_arguments(lua_State *L) {
   size_t length;
   wp_codec *c = wp_codec_check(L, 1);
@@ -179,6 +191,7 @@ void wp_bind_task(lua_State *L) {
                                        {"run", run},
                                        {"run_stage", run_stage},
                                        {"read_results", read_results},
+                                       {"list", list},
                                        {"task_arguments", task_arguments},
                                        {"write", write_values},
                                        {"output", output},

@@ -7,9 +7,18 @@
 --   withhold(run, index) forgets a failed task, which comes again
 --   lazy: a task counts as active until the caller has been handed it
 
+local core = require "workerpool.core"
 local order = require "workerpool.order"
 
 local unpack = table.unpack
+
+-- Chunks come in any order. A list without places keeps what comes too early
+-- in its hash part, and moves it later: 310 instructions a result, with places
+-- 160.
+local function with_places(lists, run)
+  if not lists[1] then lists[1] = core.list(run.source.length) end
+  return lists
+end
 
 -- ---- map: lists, each result at its task's number -----------------------------
 
@@ -17,20 +26,21 @@ local Lists = {}
 Lists.__index = Lists
 
 function Lists.new()
-  return setmetatable({ lists = { {} } }, Lists)
+  return setmetatable({ lists = {} }, Lists)
 end
 
 function Lists:read(engine, run, index)
-  return engine:read(run.crew.reader, index, self.lists, run.failures)
+  return engine:read(run.crew.reader, index, with_places(self.lists, run), run.failures)
 end
 
-function Lists:place(_, index, value)
-  self.lists[1][index] = value
+function Lists:place(run, index, value)
+  with_places(self.lists, run)[1][index] = value
 end
 
 function Lists.withhold() end
 
 function Lists:results(n)
+  self.lists[1] = self.lists[1] or {}
   for _, list in ipairs(self.lists) do list.n = n end
   return unpack(self.lists)
 end
@@ -41,7 +51,7 @@ local Pile = {}
 Pile.__index = Pile
 
 function Pile.new()
-  return setmetatable({ lists = { {} }, n = 0, holes = {} }, Pile)
+  return setmetatable({ lists = {}, n = 0, holes = {} }, Pile)
 end
 
 -- Failed tasks leave holes for now; place and withhold know them by index.
@@ -49,7 +59,7 @@ function Pile:read(engine, run, index, count)
   local base = self.n + 1
   self.n = self.n + count
   local found = {}
-  local failed = engine:read(run.crew.reader, base, self.lists, found)
+  local failed = engine:read(run.crew.reader, base, with_places(self.lists, run), found)
   if failed > 0 then
     for position, err in pairs(found) do
       local task = index + position - base
@@ -60,14 +70,14 @@ function Pile:read(engine, run, index, count)
   return failed
 end
 
-function Pile:place(_, index, value)
+function Pile:place(run, index, value)
   local position = self.holes[index]
   self.holes[index] = nil
   if not position then
     self.n = self.n + 1
     position = self.n
   end
-  self.lists[1][position] = value
+  with_places(self.lists, run)[1][position] = value
 end
 
 -- The last result moves into the hole.
@@ -85,6 +95,7 @@ function Pile:withhold(_, index)
 end
 
 function Pile:results()
+  self.lists[1] = self.lists[1] or {}
   for _, list in ipairs(self.lists) do list.n = self.n end
   return unpack(self.lists)
 end

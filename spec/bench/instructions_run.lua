@@ -71,7 +71,7 @@ local function count_tasks(name, write, f)
   count(name, "write", TASKS, 1, write)
   count(name, "run", TASKS, 1, core.run, codec, parcel, options, handler, math.randomseed, f)
   count(name, "read", TASKS, 1, function()
-    core.read_results(codec, results, TASKS, 1, {}, {})
+    core.read_results(codec, results, TASKS, 1, { core.list(TASKS) }, {})
   end)
 end
 
