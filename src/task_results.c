@@ -16,8 +16,9 @@ typedef struct reading {
   lua_Integer n_failures;
 } reading;
 
-/* Stack of read_protected; lists[1] is where nearly everything goes. */
-enum { AT_READING = 1, AT_LISTS, AT_FAILURES, AT_FIRST };
+/* Stack of read_protected; lists[1] is where nearly everything goes. The table
+** of counts is nil until the first task that needs it. */
+enum { AT_READING = 1, AT_LISTS, AT_FAILURES, AT_FIRST, AT_COUNTS };
 
 /* Pushes t[k], made when it is not there. */
 static void push_list(lua_State *L, int t, int k) {
@@ -29,26 +30,26 @@ static void push_list(lua_State *L, int t, int k) {
 }
 
 static void note_count(lua_State *L, lua_Integer i, int n) {
-  if (lua_getfield(L, AT_LISTS, "counts") != LUA_TTABLE) {
-    lua_pop(L, 1);
+  if (lua_isnil(L, AT_COUNTS)) {
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_setfield(L, AT_LISTS, "counts");
+    lua_replace(L, AT_COUNTS);
   }
   lua_pushinteger(L, n);
-  lua_rawseti(L, -2, i);
-  lua_pop(L, 1);
+  lua_rawseti(L, AT_COUNTS, i);
 }
 
 /* stack: …, v1 … vn -> … */
 static void keep_values(lua_State *L, lua_Integer i, int n) {
   note_count(L, i, n);
-  for (int k = n; k >= 1; k--) {
+  for (int k = n; k > 1; k--) {
     push_list(L, AT_LISTS, k);
-    lua_insert(L, -2);
+    lua_pushvalue(L, -2);
     lua_rawseti(L, -2, i);
-    lua_pop(L, 1);
+    lua_pop(L, 2);
   }
+  if (n > 0) lua_rawseti(L, AT_FIRST, i);
 }
 
 /* Reads one task's result; returns the bytes used. */
@@ -117,7 +118,8 @@ lua_Integer wp_results_read(lua_State *L, wp_codec *c,
     lua_pushvalue(L, lists);
     lua_pushvalue(L, failures);
     lua_pushvalue(L, first);
-    int status = lua_pcall(L, 4, 0, 0);
+    lua_getfield(L, lists, "counts");
+    int status = lua_pcall(L, 5, 0, 0);
     if (status == LUA_ERRRUN && !wp_is_interrupt(L, -1))
       pass_over(L, &r, failures);
     else if (status != LUA_OK)
