@@ -230,7 +230,7 @@ static int is_awaited(const wp_worker *w) {
 
 /* A block for a large body: 1, or 0 when there will be none. Blocks come back
 ** as the host reads on. */
-static int borrow(wp_worker *w, size_t length, uint64_t *offset) {
+static int wait_for_loan(wp_worker *w, size_t length, uint64_t *offset) {
   for (;;) {
     int awaited = is_awaited(w);
     atomic_store(&w->line->wants_space, 1);
@@ -242,6 +242,13 @@ static int borrow(wp_worker *w, size_t length, uint64_t *offset) {
     if (status < 0) return status;
     if (is_dismissed(w)) return WP_ECLOSED;
   }
+}
+
+static int borrow(wp_worker *w, size_t length, uint64_t *offset) {
+  uint64_t began = wp_ticks();
+  int got = wait_for_loan(w, length, offset);
+  wp_laps_skip(&w->laps, began, WP_PART_ROOM);
+  return got;
 }
 
 static int put_lent(wp_worker *w, wp_record record, const void *data,

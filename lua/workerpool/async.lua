@@ -113,6 +113,7 @@ function Queue.new(pool, crew)
     pending = 0,
     handled = 0,   -- results that have come in
     overflow = {}, -- tasks that the engine had no room for, in order
+    raised = {},   -- by callbacks, and not yet told
     lists = { {} }, failures = {},
   }, Queue)
   self.id = crew:enlist(self)
@@ -229,11 +230,25 @@ local function call_back(task)
   end
 end
 
+-- What a callback raises where the caller does not expect it is raised by the
+-- next poll, wait or get.
+function Queue:protected(f, ...)
+  local ok, err = pcall(f, ...)
+  if ok then return end
+  if errors.is_interrupt(err) then error(err, 0) end
+  self.raised[#self.raised + 1] = { err }
+end
+
+function Queue:raise_deferred()
+  local first = table.remove(self.raised, 1)
+  if first then error(first[1], 0) end
+end
+
 -- Bookkeeping first, the user's code last: when a callback raises, nothing
 -- is lost but what it would have done.
 function Queue:settle(task, values, err)
   self:book(task, values, err)
-  call_back(task)
+  self:protected(call_back, task)
 end
 
 -- The same for the task of the event at hand. What interrupts us before it is
@@ -352,9 +367,15 @@ function Queue:is_live()
   return self.pool.crew == self.crew
 end
 
+--- Makes room when more has been sent than the engine takes.
+function Queue:relieve()
+  if self.overflow[1] then self:protected(self.poll, self, 0) end
+end
+
 --- Handles what has come in, for at most `seconds`; returns the number of
 --- results.
 function Queue:poll(seconds)
+  if self.raised[1] then self:raise_deferred() end
   local before, deadline = self.handled, core.now() + (seconds or 0)
   while self:is_live() and self.crew:pump(math.max(deadline - core.now(), 0)) do
     if core.now() >= deadline and (seconds or 0) > 0 then break end
@@ -367,6 +388,7 @@ end
 function Queue:wait(condition, timeout)
   local deadline = timeout and core.now() + timeout
   while not condition() do
+    if self.raised[1] then self:raise_deferred() end
     if not self:is_live() then return condition() end
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return false end

@@ -102,6 +102,9 @@ end
 
 function Run:claim_indices(count)
   local index = self.next_index
+  if index + count > core.TAG_INDEX + 1 then
+    error(("%s: a call takes %d tasks at most"):format(self.title, core.TAG_INDEX), 0)
+  end
   self.next_index = index + count
   self.active = self.active + count
   return index

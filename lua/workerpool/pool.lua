@@ -247,7 +247,8 @@ local function prepare(self, title, f, tasks, opts, level)
   local call = options.check("map", opts, level, title)
   output.check_listener(self.opts, call, title, level)
   local source = sources.new(tasks, call.iterable_len, level, title)
-  if source.length and source.length > core.TAG_INDEX then
+  -- Of an iterator this is the most that are to be taken.
+  if source.kind ~= "iterator" and source.length and source.length > core.TAG_INDEX then
     error(("%s: %d tasks are too many: a call takes %d"):format(title, source.length,
       core.TAG_INDEX), level)
   end
@@ -365,17 +366,14 @@ local function submit(self, title, f, args, opts, level)
   return queue, task
 end
 
---- Calls f with the list of arguments in a worker, and does not wait. Results
---- that have come in are handled first, as poll does.
+--- Calls f with the list of arguments in a worker, and does not wait.
 ---@param f function
 ---@param args? any a list of arguments (n is honoured), or one argument
 ---@param opts? workerpool.ApplyOptions
 ---@return workerpool.AsyncResult
 function WorkerPool:apply_async(f, args, opts)
-  check_owner(self, 2)
-  -- Before, so that a callback which raises does not cost the caller the result.
-  if self:has_pending() then self.queue:poll(0) end
   local queue, task = submit(self, "apply_async", f, args, opts, 3)
+  queue:relieve()
   return queue:result_of(task)
 end
 

@@ -47,7 +47,7 @@ describe("A large heap", function()
       ]]):format(method))
       local count, heap, private = text:match("(%S+)\t(%S+)\t(%S+)")
       assert.are.equal(300000, tonumber(count))
-      assert.is_true(tonumber(heap) > 60)
+      assert.is_true(tonumber(heap) > 50)
       assert.is_true(tonumber(private) < 30, private .. " MB became private")
     end)
   end

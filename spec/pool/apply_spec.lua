@@ -165,7 +165,7 @@ describe("apply_async", function()
     assert.are.equal(2, second:get())
   end)
 
-  it("gives the caller a result also when a callback raises just then", function()
+  it("gives the caller a result whatever callbacks raise", function()
     local pool <close> = WorkerPool { n_jobs = 1 }
     local function raise() error("mine", 0) end
     local results, raised = {}, 0
