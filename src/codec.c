@@ -83,7 +83,7 @@ wp_codec *wp_codec_new(lua_State *L) {
 }
 
 /* By its size, and by its address, which nothing else holds where we have it:
-** to ask for the metatable takes 300 instructions, as much as a number. */
+** to ask for the metatable takes 300 instructions more, half a number. */
 wp_codec *wp_codec_check(lua_State *L, int index) {
   wp_codec *c = lua_touserdata(L, index);
   if (c && lua_rawlen(L, index) == sizeof(*c) && c->self == c) return c;

@@ -83,7 +83,8 @@ static void read_text(wp_reader *r, uint64_t len) {
 
 /*
 ** The first kept strings and classes have places on the stack, where a push
-** takes 12 instructions; the others are in a table, where it takes 50.
+** takes 17 instructions; the others are in a table, where it takes 50. Of
+** reading records, the difference is 8 %.
 */
 void wp_read_keep(wp_reader *r) {
   lua_State *L = r->L;

@@ -43,8 +43,7 @@ static inline void put_varint(wp_codec *c, uint64_t n) {
 
 /*
 ** Stores of bytes may change anything, says C, also the pen: it is read once
-** and stored once for a value. (Of 320 instructions for an integer in a list
-** this saved 20.)
+** and stored once for a value. That is 2 % of what a record takes.
 */
 static inline void put_tagged(wp_codec *c, int tag, const void *data,
                               size_t n) {
