@@ -91,14 +91,13 @@ void wp_read_keep(wp_reader *r) {
   lua_pushvalue(L, -1);
   if (r->n_kept < WP_KEPT_INLINE) {
     if (lua_type(L, -1) == LUA_TSTRING) r->strings |= 1u << r->n_kept;
-    lua_replace(L, r->kept + r->n_kept++);
+    lua_replace(L, r->kept + (int)r->n_kept++);
     return;
   }
   if (r->n_kept == WP_KEPT_INLINE) {
     lua_newtable(L);
     lua_replace(L, r->kept + WP_KEPT_INLINE);
   }
-  if (r->n_kept == INT_MAX) wp_read_corrupt(r, "too many kept strings");
   lua_rawseti(L, r->kept + WP_KEPT_INLINE, r->n_kept++);
 }
 

@@ -157,11 +157,10 @@ typedef struct wp_reader {
   wp_codec *codec;
   const unsigned char *start, *p, *end;
   size_t owed;      /* bytes that open tables have promised to contain */
-  lua_Integer objects;
+  lua_Integer objects, n_kept;
   int refs;         /* stack index of a table, or 0 */
   int kept;         /* stack index, or 0: WP_KEPT_INLINE places for what was
                     ** kept first, and one for the table of the rest */
-  int n_kept;
   uint32_t strings; /* one bit each: which of the first are strings */
   int depth, checked;
 } wp_reader;
