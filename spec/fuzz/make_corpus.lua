@@ -31,6 +31,11 @@ for i = 1, 20 do floats[i] = i / 7 end
 for i = 1, 40 do map["k" .. i] = i end
 for i = 1, 4 do records[i] = { id = i, name = "foo", value = 1.5 } end
 
+-- More kept words than have places of their own, and a class behind them.
+local words, classed = {}, {}
+for i = 1, 80 do words[i] = "w" .. i % 40 end
+for i = 1, 3 do classed[i] = setmetatable({ i }, Plain) end
+
 local seeds = {
   empty = codec:encode(),
   scalars = codec:encode(nil, true, false, 5, -1, 300, 1 << 20, 1 << 40, 1.5, "text"),
@@ -39,6 +44,7 @@ local seeds = {
   lists = codec:encode({ 1, 2, { 3 } }, { 1, x = 2 }, floats),
   maps = codec:encode({ a = 1, [1.5] = 2, [{}] = 3 }, map),
   kept = codec:encode(records),
+  words = with_name(codec:encode(words, words[1], classed), "cPlain", "c"),
   shared = codec:encode(shared, { shared }),
   code = codec:encode(function() return shared end),
   name = with_name(codec:encode(print), "f_G\0print", "f"),
