@@ -45,7 +45,7 @@ static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
     recent->object = recent; /* no key has this address */
     recent->period = c->period;
     recent->kept = 0;
-    wp_write_text(c, L, s, len);
+    put_word(c, L, s, len);
   } else if (recent->kept) {
     room(c, L, WP_SCALAR_MOST);
     put_kept(c, recent->kept - 1);

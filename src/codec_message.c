@@ -43,8 +43,10 @@ static int write_message(wp_codec *c, lua_State *L, int first, int n,
   return 1;
 }
 
-static void write_all(wp_codec *c, lua_State *L, int first, int n,
-                      const char *label) {
+/* Not inlined: a message of scalars should not save registers for it. */
+static __attribute__((noinline)) void write_all(wp_codec *c, lua_State *L,
+                                                int first, int n,
+                                                const char *label) {
   if (c->state != WP_IDLE)
     luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
                   "nor after its end");
@@ -67,7 +69,7 @@ static inline int write_scalar(wp_codec *c, lua_State *L, int at) {
     case LUA_TSTRING:
       s = lua_tolstring(L, at, &len);
       if (len > WP_KEEP_MOST) return 0;
-      wp_write_text(c, L, s, len);
+      put_word(c, L, s, len);
       return 1;
     case LUA_TNIL: put(c, WP_TAG_NIL); return 1;
     case LUA_TBOOLEAN: put(c, WP_TAG_FALSE + lua_toboolean(L, at)); return 1;

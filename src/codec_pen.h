@@ -94,6 +94,20 @@ static inline void put_short(wp_codec *c, const char *s, size_t len) {
   c->pen = p + len;
 }
 
+/* Any string; makes room. */
+static inline void put_word(wp_codec *c, lua_State *L, const char *s,
+                            size_t len) {
+  if (len >= WP_TEXT_INLINE) {
+    wp_write_text(c, L, s, len);
+    return;
+  }
+  room(c, L, WP_TEXT_INLINE + WP_SCALAR_MOST);
+  unsigned char *p = c->pen;
+  *p = (unsigned char)(WP_TAG_TEXT + len);
+  copy_short(p + 1, s, len);
+  c->pen = p + 1 + len;
+}
+
 /* There must be room. */
 static inline void put_kept(wp_codec *c, uint32_t number) {
   if (number < WP_KEPT_INLINE) {
