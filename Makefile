@@ -126,8 +126,9 @@ bench: all ## the benches, each as a ratio to a baseline of the same run
 	  echo "== spec/bench/$$name.lua"; $(LUA) spec/bench/$$name.lua || exit 1; \
 	done
 
-instructions: core $(BUILD)/callgrind ## instructions a value beside the record; RECORD=1 writes it anew
+instructions: ## instructions a value beside the record; RECORD=1 writes it anew
 	@sh spec/support/deps.sh build check
+	@+$(QUIET_MAKE) core $(BUILD)/callgrind
 	@eval "$$($(MAKE) --no-print-directory -s env)" && \
 	  $(LUA) spec/bench/instructions.lua $(BUILD) $(if $(RECORD),--record) $(NAME)
 
