@@ -105,7 +105,7 @@ ubsan: asan ## the same as asan: one build carries both
 tsan: ## some specs with the thread sanitizer
 	@bash spec/support/variant.sh tsan $(or $(SPEC),$(TSAN_SPEC))
 
-stress: ## the specs on a test build: odd sizes, short reads, failing allocations
+stress: ## the specs on a test build: odd sizes, short reads, buffers that move
 	@bash spec/support/variant.sh stress $(SPEC)
 
 valgrind: ## some specs under valgrind

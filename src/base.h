@@ -18,9 +18,22 @@
 #define WP_LIMIT_QUEUE 16384      /* entries of one queue, a power of two */
 #define WP_LIMIT_DEPTH 4000       /* nesting of one value */
 #define WP_LIMIT_MESSAGE ((size_t)1 << 36) /* bytes of one message: 64 GiB */
-#define WP_LIMIT_ARENA ((size_t)1 << 38)   /* address space for payloads */
 #define WP_LIMIT_OUTPUT ((size_t)1 << 16)  /* of captured output, a task */
+#ifndef WP_LIMIT_ARENA /* memcheck has a record for each 64 KiB of it */
+#define WP_LIMIT_ARENA ((size_t)1 << 38)   /* address space for payloads */
+#endif
+#ifndef WP_LIMIT_SHARED
+#define WP_LIMIT_SHARED ((size_t)1 << 38)  /* and for shared objects */
+#endif
+/*
+** WP_TEST is a build in which mistakes have a chance: small and odd sizes,
+** short reads, buffers that move whenever they grow (make stress).
+*/
+#ifdef WP_TEST
+#define WP_RING_BYTES ((size_t)1 << 15)
+#else
 #define WP_RING_BYTES ((size_t)1 << 20)    /* results of one worker under way */
+#endif
 
 /*
 ** Status: 0 or a positive figure is success, -errno is the kernel's word,

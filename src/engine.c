@@ -20,8 +20,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#ifdef WP_TEST
+#define EVENTS_A_LOOK 2
+#define EPOLL_BATCH 1
+#else
 #define EVENTS_A_LOOK 128 /* then the descriptors get a look even if busy */
 #define EPOLL_BATCH 64
+#endif
 #define HUB_TOKEN 0
 /* A signal that comes just before the host sleeps interrupts nothing, so the
 ** host gets a look at what its handler has left behind this often. */

@@ -10,7 +10,11 @@
 #include <errno.h>
 #include <string.h>
 
+#ifdef WP_TEST
+#define FIRST_ROOM 1
+#else
 #define FIRST_ROOM 64
+#endif
 
 /* Room for more slots. Most pools need few, and pages that are touched here
 ** are pages that every fork has to copy. */

@@ -31,7 +31,7 @@ unsigned wp_process_generation(void) {
 }
 
 int wp_process_watch(pid_t pid) {
-#ifdef SYS_pidfd_open
+#if defined(SYS_pidfd_open) && !defined(WP_NO_PIDFD)
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   return wp_fd_move(fd, 3);
 #else
@@ -224,12 +224,14 @@ static int is_child(pid_t pid) {
 }
 
 void wp_process_signal(pid_t pid, int pidfd, int signal) {
-#ifdef SYS_pidfd_send_signal
+#if defined(SYS_pidfd_send_signal) && !defined(WP_NO_PIDFD)
   if (pidfd >= 0) {
     if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0) return;
     /* Else somebody may have closed all descriptors, ours among them. */
     if (errno != EBADF || !is_child(pid)) return;
   }
+#else
+  (void)pidfd;
 #endif
   if (pid > 0) kill(pid, signal);
 }

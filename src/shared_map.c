@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x7770736861726564)
-#define LARGEST ((uint64_t)1 << 38)
 #define SMALLEST ((uint64_t)1 << 26)
 #define MOST_SLOTS 4096u
 #define MOST_ENTRIES (1u << 17)
@@ -23,7 +22,7 @@ static size_t paged(size_t n) { return (n + 4095) & ~(size_t)4095; }
 static void plan(wp_heap *h, uint64_t size) {
   uint64_t share = size / 16; /* of the address space, for entries */
   h->size = size;
-  h->n_slots = size < LARGEST / 64 ? MOST_SLOTS / 8 : MOST_SLOTS;
+  h->n_slots = size < WP_LIMIT_SHARED / 64 ? MOST_SLOTS / 8 : MOST_SLOTS;
   h->n_entries = MOST_ENTRIES;
   while ((uint64_t)h->n_slots * h->n_entries * 8 > share) h->n_entries /= 2;
   h->slots_at = paged(sizeof(wp_heap));
@@ -70,7 +69,7 @@ static int make_of(uint64_t size, wp_heap **heap, int *fd) {
 }
 
 int wp_map_make(wp_heap **heap, int *fd) {
-  uint64_t size = LARGEST;
+  uint64_t size = WP_LIMIT_SHARED;
   int status = make_of(size, heap, fd);
   /* A limit on address space (ulimit -v) is met by asking for less. */
   while (status == -ENOMEM && size > SMALLEST)

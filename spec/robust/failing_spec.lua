@@ -36,7 +36,7 @@ describe("when the n-th of these fails, for every n:", function()
       local stride = what == "memory" and scenario.stride or 1
       local done = helper.run({ program, what, ("spec/robust/scenarios/%s.lua"):format(name),
         tostring(stride) },
-        { timeout = 100, env = { WORKERPOOL_PROGRAM = helper.host } })
+        { timeout = 100, env = { WORKERPOOL_PROGRAM = helper.host, WORKERPOOL_HEAP = "stock" } })
       assert.is_nil(done.stdout:match("WRONG.*"), done.stderr)
       assert.are.equal(0, done.status, done.stderr)
       local runs = tonumber(done.stdout:match("(%d+) runs, 0 wrong\n$"))

@@ -16,7 +16,10 @@ return function()
     worker_lifespan = 3, on_error = "collect", chunk_size = 2,
   })
   for i = 1, list.n do
-    if workerpool.is_error(list[i]) then failures = failures + 1
+    -- What could not be sent for want of memory is collected as well.
+    local err = workerpool.is_error(list[i]) and list[i]
+    if err and err.message:find("memory") then error(err, 0) end
+    if err then failures = failures + 1
     elseif list[i] ~= i then return false end
   end
   pool:get_insights()
