@@ -93,6 +93,31 @@ void wp_bytes_free(wp_bytes *b) {
   *b = (wp_bytes){0};
 }
 
+size_t wp_iov_length(const struct iovec *iov, int n) {
+  size_t length = 0;
+  for (int i = 0; i < n; i++)
+    if (__builtin_add_overflow(length, iov[i].iov_len, &length))
+      return SIZE_MAX;
+  return length;
+}
+
+void wp_gather(void *to, size_t length, wp_cursor *from) {
+  unsigned char *at = to;
+  while (length > 0) {
+    size_t there = from->iov->iov_len - from->skip;
+    size_t n = length < there ? length : there;
+    if (n)
+      memcpy(at, (const unsigned char *)from->iov->iov_base + from->skip, n);
+    at += n;
+    length -= n;
+    from->skip += n;
+    if (n < there) continue;
+    from->iov++;
+    from->n--;
+    from->skip = 0;
+  }
+}
+
 uint64_t wp_now_ns(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #define WP_API __attribute__((visibility("default")))
 
@@ -72,6 +73,19 @@ typedef struct wp_bytes {
 int wp_bytes_reserve(wp_bytes *b, size_t extra);
 int wp_bytes_append(wp_bytes *b, const void *data, size_t len);
 void wp_bytes_free(wp_bytes *b);
+
+/* Bytes that lie in several places, one after the other; `skip` of the first
+** have been taken already. */
+typedef struct wp_cursor {
+  const struct iovec *iov;
+  int n;
+  size_t skip;
+} wp_cursor;
+
+/* All of them, or SIZE_MAX when they cannot be counted. */
+size_t wp_iov_length(const struct iovec *iov, int n);
+/* Copies the next `length` bytes, which must be there, and moves on. */
+void wp_gather(void *to, size_t length, wp_cursor *from);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t wp_now_ns(void);

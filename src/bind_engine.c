@@ -287,16 +287,19 @@ static int push_ticket(lua_State *L, int status, uint64_t ticket) {
 static int engine_submit(lua_State *L) {
   engine *e = check_engine(L);
   luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
-  const wp_bytes *out = wp_codec_output(wp_codec_check(L, 3));
+  int n_iov;
+  wp_codec *codec = wp_codec_check(L, 3);
+  const struct iovec *iov = wp_codec_iov(L, codec, &n_iov);
   uint64_t ticket = 0;
   wp_parcel parcel = {.job = lua_touserdata(L, 2),
-                      .data = out->data,
-                      .length = out->len,
+                      .iov = iov,
+                      .n_iov = n_iov,
                       .tag = (uint64_t)luaL_checkinteger(L, 4),
                       .count = (uint32_t)luaL_checkinteger(L, 5),
                       .flags = (uint32_t)luaL_optinteger(L, 6, 0),
                       .target = (int)luaL_optinteger(L, 7, WP_ANY)};
   int status = wp_submit(e->pool, &parcel, &ticket);
+  wp_codec_clear(L, codec);
   return push_ticket(L, status, ticket);
 }
 

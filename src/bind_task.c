@@ -61,8 +61,11 @@ static wp_bytes *new_bytes(lua_State *L) {
 /* In the registry: the wp_run of core.run, for core.run_stage. */
 static const char running_key;
 
-static int reply(void *ud, const void *data, size_t length) {
-  return wp_bytes_append(ud, data, length);
+static int reply(void *ud, const struct iovec *iov, int n) {
+  int status = WP_OK;
+  for (int i = 0; i < n && status == WP_OK; i++)
+    status = wp_bytes_append(ud, iov[i].iov_base, iov[i].iov_len);
+  return status;
 }
 
 static lua_Integer option(lua_State *L, int index, const char *name) {
@@ -168,20 +171,26 @@ static int task_arguments(lua_State *L) {
 static int write_values(lua_State *L) {
   wp_codec *c = wp_codec_check(L, 1);
   const char *label = luaL_checkstring(L, 2);
-  wp_codec_output(c)->len = 0;
+  wp_codec_clear(L, c);
   wp_codec_write(L, c, 3, lua_gettop(L) - 2, label);
   return 0;
 }
 
 static int output(lua_State *L) {
-  const wp_bytes *out = wp_codec_output(wp_codec_check(L, 1));
-  lua_pushlstring(L, (const char *)out->data, out->len);
+  int n;
+  luaL_Buffer buffer;
+  const struct iovec *iov = wp_codec_iov(L, wp_codec_check(L, 1), &n);
+  luaL_buffinit(L, &buffer);
+  for (int i = 0; i < n; i++)
+    luaL_addlstring(&buffer, iov[i].iov_base, iov[i].iov_len);
+  luaL_pushresult(&buffer);
   return 1;
 }
 
 static int output_size(lua_State *L) {
-  const wp_bytes *out = wp_codec_output(wp_codec_check(L, 1));
-  lua_pushinteger(L, (lua_Integer)out->len);
+  int n;
+  const struct iovec *iov = wp_codec_iov(L, wp_codec_check(L, 1), &n);
+  lua_pushinteger(L, (lua_Integer)wp_iov_length(iov, n));
   return 1;
 }
 

@@ -98,13 +98,13 @@ static int send_printed(wp_link *l) {
   return status;
 }
 
-static int reply(void *ud, const void *data, size_t length) {
+static int reply(void *ud, const struct iovec *iov, int n) {
   wp_link *l = ud;
   if (l->batch.flags & FLAG_PRINTED) {
     int status = send_printed(l);
     if (status < 0) return status;
   }
-  return wp_reply(l->worker, data, length);
+  return wp_replyv(l->worker, iov, n);
 }
 
 /* See errors.from. */

@@ -50,6 +50,8 @@ void wp_codec_note(lua_State *L, int index) {
 static int collect(lua_State *L) {
   wp_codec *c = luaL_checkudata(L, 1, WP_CODEC_NAME);
   wp_bytes_free(&c->out);
+  wp_bytes_free(&c->quotes);
+  wp_bytes_free(&c->iov);
   wp_seen_free(&c->seen);
   c->state = WP_CLOSED;
   return 0;

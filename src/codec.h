@@ -49,6 +49,18 @@ void wp_codec_restart(lua_State *L, wp_codec *c, int mark);
 void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
                     const char *label);
 
+/* The same, but strings of WP_QUOTE_LEAST bytes and more may be left where
+** they are: the output is then what wp_codec_iov says, until it is cleared. */
+#define WP_QUOTE_LEAST 65536u
+void wp_codec_write_quoting(lua_State *L, wp_codec *c, int first, int n,
+                            const char *label);
+
+/* The output with what it quotes: a list of *n, valid until the next call. */
+const struct iovec *wp_codec_iov(lua_State *L, wp_codec *c, int *n);
+
+/* Clears the output, and lets go of what it quotes. */
+void wp_codec_clear(lua_State *L, wp_codec *c);
+
 /*
 ** Reads one message from data[0 … len-1], pushes its values, sets *n to
 ** their number and returns the bytes used. Raises a string ("corrupt

@@ -54,6 +54,12 @@ static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
   }
 }
 
+static void write_long(wp_codec *c, lua_State *L, int at, const char *s,
+                       size_t len) {
+  if (c->is_quoting && len >= WP_QUOTE_LEAST) wp_write_quote(c, L, at, s, len);
+  else wp_write_text(c, L, s, len);
+}
+
 static int write_string(wp_codec *c, lua_State *L, int at,
                         const wp_place *where) {
   size_t len;
@@ -61,7 +67,7 @@ static int write_string(wp_codec *c, lua_State *L, int at,
   if (len <= WP_KEEP_MOST)
     write_short(c, L, recent_of(c, c->texts, s), s, len);
   else if (!wp_write_again(c, L, s, where))
-    wp_write_text(c, L, s, len);
+    write_long(c, L, at, s, len);
   return 1;
 }
 

@@ -15,6 +15,7 @@ static void start_message(wp_codec *c) {
   c->checked = WP_CHECK_LEVELS; /* by write_all */
   c->anchored = 0;
   c->head = 0;
+  if (c->quotes.len) wp_quote_forget(c);
 }
 
 static void write_head(wp_codec *c, lua_State *L, int n) {
@@ -98,14 +99,26 @@ static inline void have_buffer(lua_State *L, wp_codec *c) {
 
 void wp_codec_restart(lua_State *L, wp_codec *c, int mark) {
   have_buffer(L, c);
+  if (c->quotes.len) wp_codec_clear(L, c);
   c->out.data[0] = (unsigned char)mark;
   c->out.len = 1;
 }
 
-void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
-                    const char *label) {
+static inline void write(lua_State *L, wp_codec *c, int first, int n,
+                         const char *label, int is_quoting) {
   have_buffer(L, c);
   c->edge = c->out.data + c->out.cap;
   if (c->state == WP_IDLE && write_scalars(c, L, first, n)) return;
+  c->is_quoting = (char)is_quoting;
   write_all(c, L, first, n, label);
+}
+
+void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
+                    const char *label) {
+  write(L, c, first, n, label, 0);
+}
+
+void wp_codec_write_quoting(lua_State *L, wp_codec *c, int first, int n,
+                            const char *label) {
+  write(L, c, first, n, label, 1);
 }

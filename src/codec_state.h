@@ -39,6 +39,8 @@ enum { WP_IDLE, WP_BUSY, WP_CLOSED };
 
 struct wp_codec {
   wp_bytes out;
+  wp_bytes quotes, iov; /* see codec_quote.c */
+  struct iovec whole;
   unsigned char *pen, *edge; /* where the next byte goes; end of the buffer */
   wp_seen seen;
   wp_known *known;
@@ -51,6 +53,7 @@ struct wp_codec {
   lua_Integer anchored;
   unsigned char head;
   char looked;      /* for modules loaded lately, in this message */
+  char is_quoting;  /* in this message */
   char trusted;     /* functions by value are accepted */
   char ready;       /* names.lua has been loaded */
   char state;       /* WP_IDLE … */
@@ -64,7 +67,8 @@ enum {
   WP_OWN_REFS,      /* names.new(), or nil */
   WP_OWN_CODE,      /* weak: function -> its code */
   WP_OWN_LAST,      /* the code dumped last */
-  WP_OWN_COUNT = WP_OWN_LAST
+  WP_OWN_QUOTED,    /* the strings that the output quotes */
+  WP_OWN_COUNT = WP_OWN_QUOTED
 };
 
 /* Pushes the userdata of the codec, or nil when it is being collected. */
@@ -134,6 +138,11 @@ int wp_write_again(wp_codec *c, lua_State *L, const void *object,
                    const wp_place *where);
 
 void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len);
+/* A string at stack index `at`, by its place; wp_quote_forget forgets those
+** of a message that was not written to its end. */
+void wp_write_quote(wp_codec *c, lua_State *L, int at, const char *s,
+                    size_t len);
+void wp_quote_forget(wp_codec *c);
 void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number);
 void wp_write_tag(wp_codec *c, lua_State *L, int tag);
 void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n);

@@ -53,11 +53,11 @@ void wp_parcels_deinit(wp_pool *p) {
 
 /* ---- jobs -------------------------------------------------------------- */
 
-static int store(wp_pool *p, const void *data, size_t length,
+static int store(wp_pool *p, const struct iovec *iov, int n, size_t length,
                  uint64_t *offset) {
+  wp_cursor from = {iov, n, 0};
   int status = wp_arena_take(&p->arena, length, offset);
-  if (status == WP_OK && length)
-    memcpy(p->arena.base + *offset, data, length);
+  if (status == WP_OK) wp_gather(p->arena.base + *offset, length, &from);
   return status;
 }
 
@@ -76,7 +76,8 @@ static void unlink_job(wp_pool *p, wp_job *job) {
 int wp_announce(wp_pool *p, const void *data, size_t length, wp_job **out) {
   wp_job *job = wp_calloc(sizeof(*job));
   if (!job) return -ENOMEM;
-  int status = store(p, data, length, &job->offset);
+  const struct iovec iov = {(void *)data, length};
+  int status = store(p, &iov, 1, length, &job->offset);
   if (status < 0) {
     wp_free(job, sizeof(*job));
     return status;
@@ -194,20 +195,25 @@ static int check(const wp_pool *p, const wp_parcel *parcel) {
 }
 
 /* Slots are kept `spare` for others. */
-static int submit(wp_pool *p, const wp_parcel *parcel, unsigned spare,
+static int submit(wp_pool *p, const wp_parcel *given, unsigned spare,
                   uint64_t *ticket) {
   uint64_t offset;
   uint32_t slot = WP_NO_SLOT;
-  int status = check(p, parcel);
+  const struct iovec one = {(void *)given->data, given->length};
+  const struct iovec *iov = given->n_iov > 0 ? given->iov : &one;
+  int n_iov = given->n_iov > 0 ? given->n_iov : 1;
+  wp_parcel parcel = *given;
+  parcel.length = wp_iov_length(iov, n_iov);
+  int status = check(p, &parcel);
   if (status == WP_OK) status = take_slot(p, spare, &slot);
   if (status < 0) return status;
-  status = store(p, parcel->data, parcel->length, &offset);
+  status = store(p, iov, n_iov, parcel.length, &offset);
   if (status < 0) {
     give_slot(p, slot);
     return status;
   }
-  fill_slot(p, slot, parcel, offset);
-  status = push(p, slot, parcel->target);
+  fill_slot(p, slot, &parcel, offset);
+  status = push(p, slot, parcel.target);
   if (status < 0) wp_parcel_release(p, slot);
   else if (ticket) *ticket = wp_ticket_of(p, slot);
   return status;

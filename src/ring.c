@@ -36,9 +36,9 @@ void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
   w->bytes = w->count = 0;
 }
 
-void wp_ring_add(wp_ring_writer *w, const void *data, size_t length) {
+void wp_ring_add(wp_ring_writer *w, wp_cursor *from, size_t length) {
   unsigned char *body = at(w->ring, w->head) + sizeof(wp_record);
-  memcpy(body + w->bytes, data, length);
+  wp_gather(body + w->bytes, length, from);
   w->bytes += (uint32_t)length;
   w->count++;
   atomic_store_explicit(&w->line->open, (uint64_t)w->count << 32 | w->bytes,
@@ -65,10 +65,10 @@ void wp_ring_publish(wp_ring_writer *w, uint8_t flags, uint64_t value) {
 }
 
 void wp_ring_put(wp_ring_writer *w, const wp_record *record,
-                 const void *body) {
+                 wp_cursor *body) {
   unsigned char *to = at(w->ring, w->head);
   memcpy(to, record, sizeof(*record));
-  if (record->size) memcpy(to + sizeof(*record), body, record->size);
+  wp_gather(to + sizeof(*record), record->size, body);
   advance(w, record->size);
 }
 

@@ -35,13 +35,13 @@ int wp_ring_has_room(const wp_ring_writer *w, size_t bytes);
 void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
                   uint32_t first);
 /* Adds the result of one task; visible to the host if we are killed. */
-void wp_ring_add(wp_ring_writer *w, const void *data, size_t length);
+void wp_ring_add(wp_ring_writer *w, wp_cursor *from, size_t length);
 /* Closes and publishes it. */
 void wp_ring_publish(wp_ring_writer *w, uint8_t flags, uint64_t value);
 
 /* Writes and publishes one whole record. No record may be open. */
 void wp_ring_put(wp_ring_writer *w, const wp_record *record,
-                 const void *body);
+                 wp_cursor *body);
 
 /* Reader: copies the header of the next record to *record and points *body
 ** at its bytes. 1, 0 when there is none, WP_ECORRUPT. */

@@ -64,7 +64,7 @@ static int write_list(lua_State *L) {
   for (; job->done < job->count; job->done++) {
     lua_rawgeti(L, AT_LIST, job->first + job->done);
     int n = spread(L, job->single);
-    wp_codec_write(L, job->codec, AT_N + 1, n, "args");
+    wp_codec_write_quoting(L, job->codec, AT_N + 1, n, "args");
     lua_settop(L, AT_N);
   }
   return 0;

@@ -114,17 +114,20 @@ static int call_task(lua_State *L, wp_run *run, int top) {
 
 /* What the codec holds is the result. Its writing is the task's time; that
 ** the host has no room for it is not. */
-static int reply(wp_run *run, const wp_bytes *out) {
+static int reply(lua_State *L, wp_run *run) {
+  int n;
+  const struct iovec *iov = wp_codec_iov(L, run->codec, &n);
   if (run->stamp) run->stamp(run->ud, 0);
-  return run->reply(run->ud, out->data, out->len);
+  int status = run->reply(run->ud, iov, n);
+  if (n > 1) wp_codec_clear(L, run->codec);
+  return status;
 }
 
 static int send_result(lua_State *L, wp_run *run, int first, int n) {
-  const wp_bytes *out = wp_codec_output(run->codec);
   run->stage = WP_AT_ENCODE;
   wp_codec_restart(L, run->codec, WP_RESULT_VALUES);
-  wp_codec_write(L, run->codec, first, n, "result");
-  return reply(run, out);
+  wp_codec_write_quoting(L, run->codec, first, n, "result");
+  return reply(L, run);
 }
 
 static int run_protected(lua_State *L) {
@@ -143,14 +146,13 @@ static int run_protected(lua_State *L) {
 
 /* stack: …, failure -> … ; the failure becomes the task's result. */
 static int send_failure(lua_State *L, wp_run *run) {
-  const wp_bytes *out = wp_codec_output(run->codec);
   end_stage(run);
   if (run->stage == WP_AT_DECODE && run->data[0] == WP_TASKS_LIST)
     skip_list(L, run->data, run->length, 1, &run->at);
   wp_codec_restart(L, run->codec, WP_RESULT_FAILURE);
   wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
   lua_pop(L, 1);
-  int status = reply(run, out);
+  int status = reply(L, run);
   end_task(run);
   run->done++;
   return status;

@@ -44,6 +44,8 @@ static void install_twin_care(void) {
   pthread_atfork(NULL, NULL, after_fork_child);
 }
 
+int wp_worker_is_twin(void) { return is_twin; }
+
 /* All time until now was for what it did so far; from now on it does that. */
 static void turn_to(wp_worker *w, unsigned part, uint64_t now_ns) {
   if (w->laps.figures) wp_laps_turn(&w->laps, part, now_ns);
@@ -92,16 +94,10 @@ void wp_worker_own_process(wp_worker *w) {
   own_thread(w);
 }
 
-/* A thread cannot be killed, so it is told that nobody listens any more. */
-static int is_dismissed(const wp_worker *w) {
-  return atomic_load_explicit(&w->line->stop, memory_order_relaxed) ==
-         WP_STOP_NOW;
-}
-
 void wp_worker_end(wp_worker *w) {
   if (is_twin) _exit(0);
   if (!w->line) return; /* a server, which has no line */
-  if (!is_dismissed(w)) (void)wp_finish(w);
+  if (!wp_worker_is_dismissed(w)) (void)wp_finish(w);
   turn_to(w, WP_PART_NONE, wp_now_ns());
   if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
   the_worker = NULL;
@@ -141,7 +137,7 @@ size_t wp_worker_printed(const wp_worker *w, char *buffer, size_t size,
 }
 
 /* From here on it prints for the next task of its parcel, if there is one. */
-static void turn_streams(wp_worker *w, uint32_t index) {
+void wp_worker_turn_streams(wp_worker *w, uint32_t index) {
   if (!w->streams.is_asked) return;
   int holds = w->has_parcel && index < w->count;
   wp_streams_turn(&w->streams, w->line, index, holds, w->tag + index);
@@ -170,155 +166,7 @@ int wp_worker_traced(const wp_worker *w, uint64_t *launched_ns) {
 
 unsigned wp_worker_index(const wp_worker *w) { return w->index; }
 
-/* ---- telling the host --------------------------------------------------- */
-
-static uint64_t my_bit(const wp_worker *w) {
-  return (uint64_t)1 << (w->index % 64);
-}
-
-static void tell_host(wp_worker *w) {
-  wp_header *header = w->region->header;
-  wp_atomic64 *ready = &header->ready[w->index / 64];
-  if (!(atomic_load(ready) & my_bit(w))) atomic_fetch_or(ready, my_bit(w));
-  if (atomic_load(&header->host_waits) &&
-      atomic_exchange(&header->host_waits, 0))
-    wp_hub_ring(w->hub);
-}
-
-/* Sleeps until the host has made room. */
-static int sleep_for_room(wp_worker *w, size_t bytes) {
-  while (!wp_ring_has_room(&w->writer, bytes)) {
-    atomic_store(&w->line->wants_space, 1);
-    tell_host(w);
-    if (wp_ring_has_room(&w->writer, bytes)) break;
-    int status = wp_bell_wait(w->bell);
-    if (status < 0) return status;
-    if (is_dismissed(w)) return WP_ECLOSED;
-  }
-  return WP_OK;
-}
-
-static int wait_for_room(wp_worker *w, size_t bytes) {
-  if (wp_ring_has_room(&w->writer, bytes)) return WP_OK;
-  uint64_t began = wp_ticks();
-  int status = sleep_for_room(w, bytes);
-  wp_laps_skip(&w->laps, began, WP_PART_ROOM);
-  return status;
-}
-
-/* ---- results ------------------------------------------------------------ */
-
-static int publish(wp_worker *w, uint8_t flags, uint64_t value) {
-  if (!w->writer.is_open) {
-    int status = wait_for_room(w, 0);
-    if (status < 0) return status;
-    wp_ring_open(&w->writer, w->slot, w->generation, w->done);
-  }
-  wp_ring_publish(&w->writer, flags, value);
-  tell_host(w);
-  return WP_OK;
-}
-
-int wp_flush(wp_worker *w) {
-  return w->writer.is_open ? publish(w, 0, 0) : WP_OK;
-}
-
-/* Whether the host has anything of ours still to read. */
-static int is_awaited(const wp_worker *w) {
-  return atomic_load(&w->line->ring_tail) != w->writer.head;
-}
-
-/* A block for a large body: 1, or 0 when there will be none. Blocks come back
-** as the host reads on. */
-static int wait_for_loan(wp_worker *w, size_t length, uint64_t *offset) {
-  for (;;) {
-    int awaited = is_awaited(w);
-    atomic_store(&w->line->wants_space, 1);
-    if (wp_loan_take(w->line, length, offset)) return 1;
-    if (!awaited) return 0;
-    tell_host(w);
-    if (!is_awaited(w)) continue;
-    int status = wp_bell_wait(w->bell);
-    if (status < 0) return status;
-    if (is_dismissed(w)) return WP_ECLOSED;
-  }
-}
-
-static int borrow(wp_worker *w, size_t length, uint64_t *offset) {
-  uint64_t began = wp_ticks();
-  int got = wait_for_loan(w, length, offset);
-  wp_laps_skip(&w->laps, began, WP_PART_ROOM);
-  return got;
-}
-
-static int put_lent(wp_worker *w, wp_record record, const void *data,
-                    size_t length, uint64_t offset) {
-  wp_lent lent = {offset, length};
-  memcpy(w->region->arena + offset, data, length);
-  record.size = sizeof(lent);
-  record.flags = WP_RECORD_LENT;
-  int status = wait_for_room(w, record.size);
-  if (status < 0) return status;
-  wp_ring_put(&w->writer, &record, &lent);
-  tell_host(w);
-  return WP_OK;
-}
-
-/* A body longer than a piece goes out as several records. */
-static int put_pieces(wp_worker *w, wp_record record, const void *data,
-                      size_t length) {
-  const unsigned char *at = data;
-  for (;;) {
-    int more = length > WP_RING_PIECE;
-    record.size = (uint32_t)(more ? WP_RING_PIECE : length);
-    record.flags = more ? WP_RECORD_MORE : 0;
-    int status = wait_for_room(w, record.size);
-    if (status < 0) return status;
-    wp_ring_put(&w->writer, &record, at);
-    tell_host(w);
-    if (!more) return WP_OK;
-    at += record.size;
-    length -= record.size;
-  }
-}
-
-static int put(wp_worker *w, wp_record record, const void *data,
-               size_t length) {
-  uint64_t offset;
-  int got = length > WP_RING_PIECE ? borrow(w, length, &offset) : 0;
-  if (got < 0) return got;
-  return got ? put_lent(w, record, data, length, offset)
-             : put_pieces(w, record, data, length);
-}
-
-static int reply_alone(wp_worker *w, const void *data, size_t length) {
-  int status = wp_flush(w);
-  if (status < 0) return status;
-  wp_record record = {.type = WP_RECORD_RESULT, .slot = w->slot,
-                      .generation = w->generation, .first = w->done,
-                      .count = 1};
-  status = put(w, record, data, length);
-  if (status == WP_OK) w->done++;
-  return status;
-}
-
-int wp_reply(wp_worker *w, const void *data, size_t length) {
-  if (is_twin) _exit(0);
-  if (is_dismissed(w)) return WP_ECLOSED;
-  turn_streams(w, w->done + 1);
-  if (length > WP_RING_PIECE) return reply_alone(w, data, length);
-  if (!wp_ring_has_room(&w->writer, length) ||
-      w->writer.bytes + length > WP_RING_PIECE) {
-    int status = wp_flush(w);
-    if (status == WP_OK) status = wait_for_room(w, length);
-    if (status < 0) return status;
-  }
-  if (!w->writer.is_open)
-    wp_ring_open(&w->writer, w->slot, w->generation, w->done);
-  wp_ring_add(&w->writer, data, length);
-  w->done++;
-  return WP_OK;
-}
+/* ---- parcels ------------------------------------------------------------ */
 
 int wp_finish(wp_worker *w) {
   if (!w->has_parcel) return WP_OK;
@@ -328,22 +176,10 @@ int wp_finish(wp_worker *w) {
   atomic_store_explicit(&w->line->started_ns, 0, memory_order_release);
   turn_to(w, WP_PART_INPUT, now_ns);
   atomic_fetch_add(&w->line->working_ns, worked);
-  int status = publish(w, WP_RECORD_LAST, worked);
+  int status = wp_worker_publish(w, WP_RECORD_LAST, worked);
   atomic_fetch_add(&w->line->completed, w->done);
   return status;
 }
-
-int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
-            size_t length) {
-  if (is_twin) _exit(0);
-  int status = wp_flush(w);
-  if (status < 0) return status;
-  wp_record record = {.type = WP_RECORD_MESSAGE, .kind = (uint16_t)kind,
-                      .value = tag};
-  return put(w, record, data, length);
-}
-
-/* ---- parcels ------------------------------------------------------------ */
 
 static int claim(wp_worker *w, uint32_t *slot) {
   wp_queue *queues = w->region->queues;
@@ -362,9 +198,9 @@ static int anything_to_do(void *ud) {
 /* The host need not ring us while we look ourselves. */
 static int spin_for_parcels(wp_worker *w) {
   wp_atomic64 *spinners = &w->region->header->spinners[w->index / 64];
-  atomic_fetch_or(spinners, my_bit(w));
+  atomic_fetch_or(spinners, wp_worker_bit(w));
   int found = wp_spin_for(&w->spin, anything_to_do, w);
-  atomic_fetch_and(spinners, ~my_bit(w));
+  atomic_fetch_and(spinners, ~wp_worker_bit(w));
   return found;
 }
 
@@ -373,9 +209,9 @@ static int spin_for_parcels(wp_worker *w) {
 static int sleep_for_parcels(wp_worker *w) {
   wp_atomic64 *sleepers = &w->region->header->sleepers[w->index / 64];
   int status = WP_OK;
-  atomic_fetch_or(sleepers, my_bit(w));
+  atomic_fetch_or(sleepers, wp_worker_bit(w));
   if (!anything_to_do(w)) status = wp_bell_wait(w->bell);
-  atomic_fetch_and(sleepers, ~my_bit(w));
+  atomic_fetch_and(sleepers, ~wp_worker_bit(w));
   return status;
 }
 
@@ -397,7 +233,7 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
   w->done = 0;
   w->count = s->count;
   w->tag = s->tag;
-  turn_streams(w, 0);
+  wp_worker_turn_streams(w, 0);
   w->began_ns = wp_now_ns();
   attend(w);
   turn_to(w, WP_PART_WORK, w->began_ns);
@@ -418,11 +254,11 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
   uint32_t slot;
   int status = wp_finish(w);
   if (is_twin) _exit(0);
-  turn_streams(w, 0);
+  wp_worker_turn_streams(w, 0);
   if (atomic_load(&w->line->phase) == WP_PHASE_START)
     turn_to(w, WP_PART_INPUT, wp_now_ns());
   while (status == WP_OK) {
-    if (is_dismissed(w)) return WP_ECLOSED;
+    if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
     if (claim(w, &slot)) {
       begin(w, slot, batch);
       return 1;

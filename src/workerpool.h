@@ -141,6 +141,10 @@ typedef struct wp_parcel {
   uint32_t skip;  /* tasks at its start that are not */
   uint32_t flags; /* yours, for the worker */
   int target;     /* a worker, or WP_ANY */
+  /* Instead of data and length, when n_iov is not 0: bytes in several places,
+  ** which are put together in the copy. */
+  const struct iovec *iov;
+  int n_iov;
 } wp_parcel;
 
 #define WP_ANY (-1)
@@ -323,6 +327,8 @@ WP_API int wp_receive(wp_worker *worker, wp_task_batch *batch);
 /* The result of the next task of the parcel. Blocks while the host does not
 ** read; WP_ECLOSED when it is gone. */
 WP_API int wp_reply(wp_worker *worker, const void *data, size_t length);
+/* The same with a result whose bytes lie in several places. */
+WP_API int wp_replyv(wp_worker *worker, const struct iovec *iov, int n_iov);
 
 /* Ends the parcel, also before its last task. */
 WP_API int wp_finish(wp_worker *worker);

@@ -90,14 +90,14 @@ end
 function Run:submit(index, count)
   local crew = self.crew
   self:check_going()
-  local target = self.pool:target_of(self)
+  local target, bytes = self.pool:target_of(self), core.output_size(crew.writer)
   local ticket, message, status =
     crew.engine:submit(self.job, crew.writer, self:tag(index), count, self.flags, target)
   if not ticket then
     error(("%s: cannot send a chunk: %s (%s)"):format(self.title, message, status), 0)
   end
   self.in_flight = self.in_flight + 1
-  self:note_sent(core.output_size(crew.writer), count)
+  self:note_sent(bytes, count)
 end
 
 function Run:claim_indices(count)
