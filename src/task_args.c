@@ -29,17 +29,17 @@ static int is_packed(lua_State *L, lua_Integer *n) {
   }
   lua_pushvalue(L, AT_N);
   lua_rawget(L, -2);
-  int is_count = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0;
-  *n = lua_tointeger(L, -1);
+  *n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
   lua_pop(L, 1);
-  if (is_count) return 1;
+  if (*n >= 0) return 1;
   int has_first = lua_rawgeti(L, -1, 1) != LUA_TNIL;
   lua_pop(L, 1);
   *n = (lua_Integer)lua_rawlen(L, -1);
   return has_first;
 }
 
-/* stack: element -> arguments; returns their number. */
+/* stack: element -> element, arguments; returns their number. An element that
+** is its own argument stays as it is. */
 static int spread(lua_State *L, int single) {
   lua_Integer n;
   if (single || !lua_istable(L, -1) || !is_packed(L, &n)) return 1;
@@ -47,7 +47,6 @@ static int spread(lua_State *L, int single) {
   if (n > INT32_MAX || !lua_checkstack(L, (int)n + LUA_MINSTACK))
     return luaL_error(L, "cannot send args: %I arguments are too many", n);
   for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, table, i);
-  lua_remove(L, table);
   return (int)n;
 }
 
@@ -64,7 +63,7 @@ static int write_list(lua_State *L) {
   for (; job->done < job->count; job->done++) {
     lua_rawgeti(L, AT_LIST, job->first + job->done);
     int n = spread(L, job->single);
-    wp_codec_write_quoting(L, job->codec, AT_N + 1, n, "args");
+    wp_codec_write_quoting(L, job->codec, lua_gettop(L) - n + 1, n, "args");
     lua_settop(L, AT_N);
   }
   return 0;
