@@ -15,7 +15,7 @@ return {
   { why = "the page has it as `corrupt message: TEXT at byte N`",
     "^the end is missing$", "^a number without end$", "^more values promised", "^values nested too deep$",
     "^a reference to what", "^a string to keep",
-    "^too many kept strings$", "^a kept string", "^a class ", "^a key that is n",
+    "^a kept string", "^a class ", "^a key that is n",
     "^a table larger", "^a table smaller", "^more floats", "^an object that is no table$",
     "^an unknown tag$", "^too many values$", "^code missing$", "^a shared upvalue",
     "^code with another number", "^a table with the class of a userdata$" },
