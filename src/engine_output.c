@@ -76,16 +76,23 @@ int wp_worker_take_rest(wp_pool *p, wp_event *e) {
   return piece_of(p, p->talk.worker, e);
 }
 
-/* One look at each stream is enough: what was printed before fits a pipe, and
-** a process that it has left behind may go on printing for ever. */
+/* As much of each stream as a pipe holds is enough: it was printed before. A
+** process that the worker has left behind may go on printing for ever. */
 static int take_before(wp_pool *p, unsigned w, uint64_t record, wp_event *e) {
   wp_output *o = &p->workers[w].output;
-  if (o->before != record) o->unread = wp_output_streams(o);
+  if (o->before != record) {
+    o->unread = wp_output_streams(o);
+    o->read = 0;
+  }
   o->before = record;
   while (o->unread) {
     unsigned stream = (unsigned)__builtin_ctz(o->unread);
+    if (o->read < WP_PIPE_BYTES && take_stream(p, w, stream, e)) {
+      o->read += p->talk.bytes.len;
+      return 1;
+    }
     o->unread &= ~(1u << stream);
-    if (take_stream(p, w, stream, e)) return 1;
+    o->read = 0;
   }
   return 0;
 }

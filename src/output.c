@@ -15,7 +15,7 @@
 #ifdef WP_TEST
 #define READ_BYTES 7u
 #else
-#define READ_BYTES 65536u /* all that a pipe holds */
+#define READ_BYTES WP_PIPE_BYTES
 #endif
 #define CLEAR_OF_STDIO 3
 #define PAGE 4096u

@@ -10,6 +10,7 @@
 #include "layout.h"
 #include "workerpool.h"
 
+#define WP_PIPE_BYTES 65536u /* that a pipe holds */
 #define WP_STREAMS 2 /* standard output and standard error */
 
 /* Behind a mark in a relayed stream: whose is what follows. */
@@ -34,6 +35,7 @@ typedef struct wp_output {
   const unsigned char *token; /* of marks, or NULL */
   uint64_t before;       /* the record that streams were last read for, + 1 */
   unsigned unread;       /* streams still to be read before it is taken */
+  size_t read;           /* bytes of the one of them that is being read */
 } wp_output;
 
 /* Bytes that have been read and not handed out yet, of one stream at a
