@@ -1,9 +1,10 @@
 #!/bin/bash
 # fuzz.sh ENGINE SECONDS [NAME...]: builds spec/fuzz/NAME.c (all of them) for
 # the engine, libfuzzer or afl, and runs each for SECONDS, from what is in
-# spec/fuzz/corpus_NAME/. What it finds stays in build/fuzz or build/afl: new
-# inputs in corpus_NAME/, inputs that break in found/. FUZZ_MERGE=1 adds to
-# spec/fuzz/corpus_NAME/ what reaches more than is there (libfuzzer).
+# spec/fuzz/corpus_NAME/ and corpus_NAME.txt. What it finds stays in build/fuzz
+# or build/afl: new inputs in corpus_NAME/, inputs that break in found/.
+# FUZZ_MERGE=1 makes spec/fuzz/corpus_NAME.txt anew, of as few inputs as reach
+# all that has been reached (libfuzzer).
 set -euo pipefail
 engine=$1 seconds=$2
 shift 2
@@ -43,10 +44,19 @@ compile() {
     "$source" "$build/libworkerpool.a" ${flags[3]} -lm
 }
 
+# The inputs that come with the sources, in a folder that is not empty.
+seeds() {
+  local dir=$build/seeds_$1
+  rm -rf "$dir" && mkdir -p "$dir"
+  head -c 64 /dev/zero >"$dir/zeros"
+  [ ! -d "spec/fuzz/corpus_$1" ] || cp "spec/fuzz/corpus_$1"/* "$dir"
+  [ ! -e "spec/fuzz/corpus_$1.txt" ] ||
+    lua5.4 spec/fuzz/inputs.lua unpack "spec/fuzz/corpus_$1.txt" "$dir"
+}
+
 run_libfuzzer() {
-  local name=$1 dirs=("$build/corpus_$1")
+  local name=$1 dirs=("$build/corpus_$1" "$build/seeds_$1")
   mkdir -p "${dirs[0]}"
-  [ ! -d "spec/fuzz/corpus_$name" ] || dirs+=("spec/fuzz/corpus_$name")
   "$build/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
     -print_final_stats=1 -artifact_prefix="$build/found/$name-" "${dirs[@]}" \
     >"$build/$name.log" 2>&1 || return
@@ -55,20 +65,16 @@ run_libfuzzer() {
 }
 
 merge() {
-  mkdir -p "spec/fuzz/corpus_$1"
-  "$build/$1" -merge=1 -max_len=512 "spec/fuzz/corpus_$1" "$build/corpus_$1" \
-    >>"$build/$1.log" 2>&1
+  rm -rf "$build/merged_$1" && mkdir "$build/merged_$1"
+  "$build/$1" -set_cover_merge=1 -max_len=256 "$build/merged_$1" \
+    "$build/corpus_$1" "$build/seeds_$1" >>"$build/$1.log" 2>&1
+  lua5.4 spec/fuzz/inputs.lua pack "$build/merged_$1" "spec/fuzz/corpus_$1.txt"
 }
 
 run_afl() {
-  local name=$1 seeds=spec/fuzz/corpus_$1 out=$build/out_$1
-  if [ ! -d "$seeds" ]; then
-    seeds=$build/seeds
-    mkdir -p "$seeds"
-    head -c 64 /dev/zero >"$seeds/zeros"
-  fi
+  local name=$1 out=$build/out_$1
   rm -rf "$out"
-  afl-fuzz -i "$seeds" -o "$out" -V "$seconds" -m none -t 5000 \
+  afl-fuzz -i "$build/seeds_$name" -o "$out" -V "$seconds" -m none -t 5000 \
     -- "$build/$name" >"$build/$name.log" 2>&1 || return
   sed -n 's/^execs_done *: /  runs: /p' "$out/default/fuzzer_stats"
   local f found=0
@@ -84,6 +90,7 @@ run_afl() {
 failed=()
 for name in "$@"; do
   compile "$name"
+  seeds "$name"
   echo "fuzz $name for $seconds s"
   "run_$engine" "$name" || {
     tail -n 60 "$build/$name.log"
