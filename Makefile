@@ -8,10 +8,11 @@ DESTDIR  ?=
 BUILD    ?= build
 # Which specs: files, folders, beginnings of paths; none stands for all.
 SPEC     ?=
-TSAN_SPEC     ?= spec/start spec/shared
+TSAN_SPEC     ?= spec/start spec/shared spec/insights/lives_spec.lua
 # Not all: every byte of an input is flipped in one, which takes hours there.
-VALGRIND_SPEC ?= $(filter-out %hostile_bytes_spec.lua %round_trip_spec.lua,\
-  $(wildcard spec/codec/*_spec.lua))
+VALGRIND_SPEC ?= $(filter-out %hostile_bytes_spec.lua %round_trip_spec.lua \
+  %bytecode_spec.lua,$(wildcard spec/codec/*_spec.lua)) $(addprefix spec/pool/,\
+  map_spec.lua options_spec.lua)
 TIME     ?= 60
 FUZZ     ?=
 # -Werror would break the build of users with a newer compiler, so only

@@ -8,6 +8,7 @@
 #include "workerpool.h"
 
 #include <lua.h>
+#include <stdatomic.h>
 
 #define WP_ENGINE_NAME "workerpool.engine"
 #define WP_LINK_NAME "workerpool.link"
@@ -55,8 +56,10 @@ extern _Thread_local int wp_thread_status;
 void wp_interrupt_state(lua_State *L);
 
 /* Prepares the new states of threads; for programs that have the modules
-** built in. NULL: package.path finds them. */
-extern void (*wp_prepare_state)(lua_State *L);
+** built in. NULL: package.path finds them. Each of those states sets it
+** again, to the same. */
+typedef void (*wp_prepare_fn)(lua_State *L);
+extern _Atomic(wp_prepare_fn) wp_prepare_state;
 
 WP_API int luaopen_workerpool_core(lua_State *L);
 

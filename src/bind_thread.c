@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void (*wp_prepare_state)(lua_State *L);
+_Atomic(wp_prepare_fn) wp_prepare_state;
 
 _Thread_local int wp_thread_status;
 
@@ -90,7 +90,8 @@ static int live(lua_State *L) {
   const wp_thread_states *t = lua_touserdata(L, 1);
   luaL_openlibs(L);
   set_paths(L, t);
-  if (wp_prepare_state) wp_prepare_state(L);
+  wp_prepare_fn prepare = atomic_load(&wp_prepare_state);
+  if (prepare) prepare(L);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "workerpool.spawned");
   lua_call(L, 1, 1);

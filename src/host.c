@@ -52,7 +52,8 @@ static int is_module(const struct wp_embedded *e) {
 }
 
 void wp_lua_preload(lua_State *L) {
-  wp_prepare_state = wp_lua_preload; /* for workers that are threads */
+  /* For workers that are threads. */
+  atomic_store(&wp_prepare_state, wp_lua_preload);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   for (const struct wp_embedded *e = wp_embedded; e->name; e++) {
     if (!is_module(e)) continue;
