@@ -71,8 +71,8 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
 
 .DELETE_ON_ERROR:
 .PHONY: all core run test matrix check asan ubsan tsan stress valgrind fuzz soak bench \
-  instructions cover docs format install install-module uninstall clean env help deps \
-  FORCE afl
+  bench-docs bench-parts instructions cover docs format install install-module uninstall \
+  clean env help deps FORCE afl
 
 all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
 
@@ -121,9 +121,14 @@ afl: ## the same under AFL++
 soak: core ## random kills and failures over many tasks, for TIME seconds
 	@sh spec/support/soak.sh $(BUILD) $(TIME)
 
-bench: all ## the benches, each as a ratio to a baseline of the same run
+bench: all ## the benches by turns with peers: CASE=apply, QUICK=1, JSON=file, AGAINST=checkout
+	@eval "$$($(MAKE) --no-print-directory -s env)" && WORKERPOOL_BUILD=$(BUILD) \
+	$(LUA) spec/bench/bench.lua $(if $(CASE),--case $(CASE)) $(if $(QUICK),--quick) \
+	  $(if $(JSON),--json $(JSON)) $(if $(AGAINST),--against $(AGAINST))
+
+bench-parts: all ## the benches of single parts: codec, shared memory, heap, lifespans
 	@eval "$$($(MAKE) --no-print-directory -s env)" && \
-	for name in run codec shared cow heap lifespan insights; do \
+	for name in codec shared cow heap lifespan insights; do \
 	  echo "== spec/bench/$$name.lua"; $(LUA) spec/bench/$$name.lua || exit 1; \
 	done
 
@@ -152,7 +157,7 @@ clean: ## remove all that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  expand -t 14
 
 # ---- building ---------------------------------------------------------------

@@ -1,0 +1,65 @@
+-- Bytes there and back. What is told besides, of large ones: the most memory that
+-- each side had over what it had before, in payloads. Pages shared with the other
+-- side count on both; the caller's own payload is there before.
+local kit = ...
+local meter = kit.meter
+
+local function pid() return kit.meter.pid() end
+local function collect() collectgarbage() end
+
+local BEST_BARE = { "bare pipe", "bare socket", "bare shared memory" }
+
+-- The first round trip makes the workers' and our room, and its garbage goes.
+local function warm_up(pool, payload)
+  pool:apply(kit.same, { payload })
+  pool:apply(collect)
+  collectgarbage()
+end
+
+local function round_trips(pool, n, payload)
+  for _ = 1, n do
+    if #pool:apply(kit.same, { payload }) ~= #payload then error("wrong result") end
+  end
+end
+
+local function measured(n, values)
+  local size = values.size
+  local pool <close> = kit.warm_pool { n_jobs = 1 }
+  local payload = ("x"):rep(size)
+  warm_up(pool, payload)
+  local worker = pool:apply(pid)
+  local host_had, worker_had = meter.resident(), meter.resident(worker)
+  meter.forget_peak()
+  meter.forget_peak(worker)
+  local seconds = kit.seconds(round_trips, pool, n, payload)
+  return seconds, size >= 100 << 20 and {
+    host = (meter.peak() - host_had) / size,
+    worker = (meter.peak(worker) - worker_had) / size,
+  } or nil
+end
+
+-- How often the larger of the peaks goes into two payloads.
+local function peak_margin(row)
+  local extras = row.contenders[1] and row.contenders[1].extras or {}
+  if extras.host then return 2 / math.max(extras.host, extras.worker) end
+end
+
+return {
+  place = 40, name = "payload",
+  title = "a string there and back", unit = "round trip",
+  extras = {
+    { key = "host", text = "peak of the host, payloads" },
+    { key = "worker", text = "of the worker" },
+  },
+  targets = {
+    { text = "60 % of the best bare transport", against = BEST_BARE, at_least = 0.6 },
+    { text = "memory's peak below two payloads a side", of = peak_margin, at_least = 1, rows = { "100 MB" } },
+  },
+  rows = {
+    { label = "64 KB", most = 2000, values = { size = 1 << 16 } },
+    { label = "1 MB", most = 200, values = { size = 1 << 20 } },
+    { label = "100 MB", most = 1, fixed = true, values = { size = 100 << 20 } },
+  },
+  tiny = { size = 10000 },
+  ours = { ["workerpool"] = measured },
+}

@@ -1,0 +1,50 @@
+-- What the cases are made of; they get it as `...`.
+
+local workerpool = require "workerpool"
+local core = require "workerpool.core"
+
+local kit = {
+  workerpool = workerpool,
+  core = core,
+  WorkerPool = workerpool.WorkerPool,
+  range = workerpool.range,
+  now = core.now,
+  meter = require "meter",
+}
+
+-- The task that does nothing.
+function kit.same(x) return x end
+
+-- Seconds of f(...), and what it returned.
+function kit.seconds(f, ...)
+  local began = core.now()
+  local result = f(...)
+  return core.now() - began, result
+end
+
+-- A pool whose workers have started and have seen some tasks.
+function kit.warm_pool(options)
+  options = options or {}
+  options.n_jobs = options.n_jobs or 2
+  options.keep_alive = true
+  local pool = kit.WorkerPool(options)
+  -- A set of worker ids or shared objects changes what a task gets.
+  pool:map(function() end, kit.range(2000))
+  pool:map(function() end, kit.range(2 * options.n_jobs), { chunk_size = 1 })
+  return pool
+end
+
+-- All cases of a folder, in the order of their files.
+function kit.cases(folder)
+  local list = {}
+  local pipe <close> = assert(io.popen(("ls '%s'/*.lua"):format(folder)))
+  for path in pipe:lines() do
+    local case = assert(loadfile(path))(kit)
+    case.file = path
+    list[#list + 1] = case
+  end
+  table.sort(list, function(a, b) return a.place < b.place end)
+  return list
+end
+
+return kit

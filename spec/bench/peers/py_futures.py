@@ -1,0 +1,34 @@
+# Python's concurrent.futures.ProcessPoolExecutor.
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+import python_cases
+import serving
+
+
+class Adapter:
+    label = "ProcessPoolExecutor"
+
+    def start(self, workers):
+        self.workers = workers
+        self.pool = ProcessPoolExecutor(workers)
+
+    def stop(self):
+        self.pool.shutdown()
+
+    # It has one task a message unless told otherwise: the chunks of Pool.map.
+    def adaptive(self, f, tasks):
+        size = max(1, -(-len(tasks) // (4 * self.workers)))
+        return list(self.pool.map(f, tasks, chunksize=size))
+
+    def single(self, f, tasks):
+        return list(self.pool.map(f, tasks))
+
+    uneven = single
+
+    def apply(self, f, x):
+        return self.pool.submit(f, x).result()
+
+
+if __name__ == "__main__":
+    serving.serve("Python " + sys.version.split()[0], python_cases.cases(Adapter))

@@ -1,0 +1,33 @@
+# Python's multiprocessing.Pool.
+import multiprocessing
+import sys
+
+import python_cases
+import serving
+
+
+class Adapter:
+    label = "multiprocessing.Pool"
+
+    def start(self, workers):
+        self.pool = multiprocessing.Pool(workers)
+
+    def stop(self):
+        self.pool.close()
+        self.pool.join()
+
+    def adaptive(self, f, tasks):
+        return self.pool.map(f, tasks)
+
+    def single(self, f, tasks):
+        return self.pool.map(f, tasks, chunksize=1)
+
+    # Its own chunks bind tasks to workers before anything is known of them.
+    uneven = single
+
+    def apply(self, f, x):
+        return self.pool.apply(f, (x,))
+
+
+if __name__ == "__main__":
+    serving.serve("Python " + sys.version.split()[0], python_cases.cases(Adapter))

@@ -1,0 +1,81 @@
+-- timeout: 300
+-- Every case of the benches runs, with our own contenders and few units: so
+-- that they cannot rot. What they measure is said by `make bench`.
+
+local helper = require "spec.support.helper"
+
+helper.guard()
+
+local function bench(words, options)
+  local command = { helper.lua, "spec/bench/bench.lua" }
+  for _, word in ipairs(words) do command[#command + 1] = word end
+  options = options or {}
+  options.timeout = 250
+  options.env = { WORKERPOOL_BUILD = helper.build }
+  return helper.run(command, options)
+end
+
+describe("the benches", function()
+  it("run every case, and write what they measured", function()
+    local path = helper.tmpdir() .. "/bench.json"
+    local done = bench { "--tiny", "--no-peers", "--json", path }
+    assert.equal("", done.stderr)
+    assert.equal(0, done.status, done.stdout)
+    local cjson = require "cjson"
+    local document = cjson.decode(helper.read(path))
+    assert.equal(1, document.format)
+    assert.is_true(document.machine.cpus >= 1)
+    local names = {}
+    for _, case in ipairs(document.cases) do
+      names[case.name] = true
+      for _, row in ipairs(case.rows) do
+        assert.equal("workerpool", row.contenders[1].name)
+        for _, result in ipairs(row.contenders) do
+          assert.is_nil(result.failed, case.name .. ": " .. result.name)
+          assert.is_true(result.samples[1] > 0, case.name .. ": " .. result.name)
+        end
+      end
+    end
+    local pipe <close> = assert(io.popen("ls spec/bench/cases"))
+    local count = 0
+    for _ in pipe:lines() do count = count + 1 end
+    assert.equal(count, #document.cases)
+    assert.is_true(names.adaptive and names.apply)
+  end)
+
+  it("run one case by its name, and say when there is none", function()
+    local done = bench { "--tiny", "--no-peers", "--case", "ten" }
+    assert.matches("\nten: a map of 10", done.stdout, 1, true)
+    assert.is_nil(done.stdout:find("\napply:"))
+    done = bench { "--tiny", "--no-peers", "--case", "nothing" }
+    assert.equal(2, done.status)
+    assert.matches("no case is called nothing", done.stderr, 1, true)
+    assert.equal(2, bench({ "--fast" }).status)
+  end)
+end)
+
+describe("the figures of a bench", function()
+  local folder = helper.root .. "/spec/bench/"
+  local stats, targets = dofile(folder .. "stats.lua"), dofile(folder .. "targets.lua")
+
+  it("are medians, and ratios pair by pair", function()
+    assert.equal(2, stats.median { 3, 1, 2 })
+    assert.equal(2.5, stats.median { 4, 1, 2, 3 })
+    assert.equal(1, stats.spread { 1, 2, 3 })
+    -- The second round was slow for both.
+    assert.same({ median = 2, least = 2, most = 4 }, stats.ratio({ 2, 40, 2 }, { 1, 10, 1 }))
+  end)
+
+  it("are judged against the best of those that a target names", function()
+    local rows = { { label = "a", contenders = {
+      { name = "workerpool", ratio = { median = 1 } },
+      { name = "x", ratio = { median = 3 } }, { name = "y", ratio = { median = 1.5 } },
+    } } }
+    local case = { targets = { { text = "t", against = { "x", "y" }, at_least = 2 },
+      { text = "u", against = "x", at_least = 2 }, { text = "v", against = "absent", at_least = 2 } } }
+    local verdicts = targets.judge(case, rows)
+    assert.is_false(verdicts[1].reached)
+    assert.is_true(verdicts[2].reached)
+    assert.is_nil(verdicts[3].reached)
+  end)
+end)
