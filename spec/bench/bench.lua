@@ -2,10 +2,11 @@
 -- many times ours goes into theirs.
 --
 --   lua5.4 spec/bench/bench.lua [--case NAME[,NAME...]] [--quick] [--json FILE]
---     [--against CHECKOUT] [--no-peers] [--rounds N] [--tiny]
+--     [--against CHECKOUT] [--no-peers] [--rounds N] [--tiny | --full]
 --
 -- --case: those cases alone; a name stands for all that begin with it.
 -- --quick: fewer and shorter rounds. --tiny: one, of a few units: does it run?
+-- --full: MPIRE's workloads in their original sizes, which takes hours.
 -- --against: the same of another built checkout, as one more contender.
 -- The exit status is not zero when a contender of ours fails, or when any comes
 -- to wrong results.
@@ -41,6 +42,7 @@ local function settings_of(words)
     elseif word == "--rounds" then s.given_rounds = tonumber(value()) or usage("--rounds wants a number")
     elseif word == "--quick" then s.rounds, s.seconds, s.patience, s.warm = 3, 0.1, 3, false
     elseif word == "--tiny" then s.rounds, s.seconds, s.warm, s.most, s.tiny = 1, 0.01, false, 100, true
+    elseif word == "--full" then s.full, s.patience = true, math.huge
     elseif word == "--no-peers" then s.peers = false
     else usage("unknown option " .. word) end
     i = i + 1
@@ -87,20 +89,27 @@ local function contenders_of(case, started)
   return list
 end
 
--- `without` of a row: names of contenders that would hold up all others there.
-local function allows(row, contender)
+-- `only` of a case: the peers that take part, where a plot of all would be none.
+-- `without` of a row: those that would hold up all others there.
+local function allows(case, row, contender)
+  if case.only and contender.program.name ~= "workerpool" then
+    local found = false
+    for _, name in ipairs(case.only) do found = found or name == contender.label end
+    if not found then return false end
+  end
   for _, name in ipairs(row.without or {}) do
     if name == contender.label then return false end
   end
   return true
 end
 
--- A tiny run changes what a row asks for: `tiny` of the case stands above it.
+-- A tiny or a full run changes what a row asks for.
 local function row_of(case, row, settings)
-  if not settings.tiny or not case.tiny then return row end
+  local others = settings.tiny and case.tiny or settings.full and case.full
+  if not others then return row end
   local values = {}
   for key, value in pairs(row.values or {}) do values[key] = value end
-  for key, value in pairs(case.tiny) do values[key] = value end
+  for key, value in pairs(others) do values[key] = value end
   return setmetatable({ values = values }, { __index = row })
 end
 
@@ -111,7 +120,7 @@ local function run_case(case, started, settings)
     local row = row_of(case, plan, settings)
     local list = {}
     for _, contender in ipairs(contenders_of(case, started)) do
-      if allows(row, contender) then list[#list + 1] = contender end
+      if allows(case, row, contender) then list[#list + 1] = contender end
     end
     local done = race.run(case, row, list, settings)
     print(report.row(case, done))
@@ -124,7 +133,7 @@ local function run_case(case, started, settings)
   end
   local verdicts = targets.judge(case, rows)
   for _, verdict in ipairs(verdicts) do print(report.target(verdict)) end
-  return { name = case.name, title = case.title, unit = case.unit, extras = case.extras, rows = rows,
+  return { name = case.name, title = case.title, unit = case.unit, extras = case.extras, plot = case.plot, rows = rows,
     targets = verdicts }, ok
 end
 

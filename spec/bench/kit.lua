@@ -34,6 +34,13 @@ function kit.warm_pool(options)
   return pool
 end
 
+-- The most private memory that a child of this process has, in bytes.
+function kit.private_of_workers()
+  local most = 0
+  for _, pid in ipairs(kit.meter.children()) do most = math.max(most, kit.meter.private(pid)) end
+  return most
+end
+
 -- All cases of a folder, in the order of their files.
 function kit.cases(folder)
   local list = {}

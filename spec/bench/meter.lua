@@ -54,13 +54,11 @@ function meter.forget_peak(pid)
   end
 end
 
--- Seconds of CPU time of a process, exact where the kernel keeps account of it.
+-- Seconds of CPU time of a process of one thread. Reading it is to cost next to
+-- nothing, for it counts.
 function meter.cpu(pid)
-  local ns = 0
-  local pipe <close> = assert(io.popen(("cat /proc/%d/task/*/schedstat 2>/dev/null"):format(
-    pid or core.getpid())))
-  for line in pipe:lines() do ns = ns + (tonumber(line:match("^(%d+)")) or 0) end
-  return ns / 1e9
+  local file <close> = io.open(("/proc/%d/schedstat"):format(pid or core.getpid()))
+  return (file and file:read("n") or 0) / 1e9
 end
 
 return meter

@@ -11,17 +11,21 @@ local function answers(command)
   return os.execute(command .. " >/dev/null 2>&1") == true
 end
 
--- The first Python that has a module; Debian's own has Debian's modules.
-local function python_with(module)
-  for _, python in ipairs { "python3", "/usr/bin/python3" } do
-    if answers(("%s -c 'import %s'"):format(python, module)) then return python end
+-- One Python for all of its pools, so that they differ in nothing else: the first
+-- that has both of those that do not come with it, else either. Debian's own has
+-- Debian's packages, which another python3 before it does not see.
+local function choose_python()
+  for _, modules in ipairs { "joblib, mpire", "joblib", "mpire", "multiprocessing" } do
+    for _, python in ipairs { "python3", "/usr/bin/python3" } do
+      if answers(("%s -c 'import %s'"):format(python, modules)) then return python end
+    end
   end
 end
 
 local function python_peer(name, module, file)
-  return { name = name, find = function(folder)
-    local python = python_with(module)
-    return python and ("%s -B %s/peers/%s"):format(python, folder, file)
+  return { name = name, find = function(folder, python)
+    local found = python and answers(("%s -c 'import %s'"):format(python, module))
+    return found and ("%s -B %s/peers/%s"):format(python, folder, file)
   end }
 end
 
@@ -78,8 +82,9 @@ function programs.list(folder, build, settings)
   table.insert(list, { name = "plain Lua", command = server(folder, "plain") })
   table.insert(list, { name = "commands", command = server(folder, "commands") })
   if settings.peers then
+    local python = choose_python()
     for _, peer in ipairs(programs.peers) do
-      local command = peer.find(folder)
+      local command = peer.find(folder, python)
       if command then table.insert(list, { name = peer.name, command = command })
       else table.insert(absent, peer.name) end
     end

@@ -6,12 +6,15 @@ local stats = require "stats"
 
 local race = {}
 
+-- Stands for no time at all, so that ratios stay figures.
+local SHORTEST = 1e-9
+
 -- How many units a contender does in about `seconds`, at most `most`. It finds
 -- out by rounds that grow, which warm it up, too.
 local function calibrate(ask, most, seconds)
   local count = 1
   while true do
-    local took = math.max(ask(count), 1e-9)
+    local took = math.max(ask(count), SHORTEST)
     if took > seconds / 5 then
       return math.max(1, math.min(most, math.floor(count * seconds / took)))
     end
@@ -39,7 +42,7 @@ local function attempt(runner, f, ...)
 end
 
 local function warm_up(runner, case, row, settings)
-  local most = row.most or case.most or 1
+  local most = settings.tiny and case.tiny_most or row.most or case.most or 1
   if case.fixed or row.fixed then
     runner.count = most
     if settings.warm then attempt(runner, runner.ask, most) end
@@ -55,7 +58,7 @@ local function one_round(runner, patience)
   local took, extras = attempt(runner, runner.ask, runner.count)
   if not took then return end
   runner.spent = runner.spent + took
-  table.insert(runner.samples, took / runner.count)
+  table.insert(runner.samples, math.max(took / runner.count, SHORTEST))
   for key, value in pairs(extras) do
     runner.extras[key] = runner.extras[key] or {}
     table.insert(runner.extras[key], value)
@@ -89,6 +92,25 @@ local function compare_checksums(runners)
   end
 end
 
+-- Languages differ in speed, so each contender is also measured by what the same
+-- work takes in its own language without a pool. `serial` of a case: patterns of
+-- names, and the name of that contender.
+local function add_speedups(contenders, serial)
+  local by_name = {}
+  for _, result in ipairs(contenders) do by_name[result.name] = result end
+  for _, result in ipairs(contenders) do
+    for _, pair in ipairs(serial or {}) do
+      local own = by_name[pair[2]]
+      if result.name:find(pair[1]) then
+        if own and own ~= result and #own.samples > 0 and #result.samples > 0 then
+          result.speedup = stats.ratio(own.samples, result.samples).median
+        end
+        break
+      end
+    end
+  end
+end
+
 -- Runs one row of a case. contenders: { program, label, name }. settings:
 -- rounds, seconds (of a round), most (units of a round), warm (a round that does
 -- not count also where the number of units is fixed), patience (seconds for all
@@ -113,6 +135,7 @@ function race.run(case, row, contenders, settings)
       result.ratio = stats.ratio(result.samples, ours.samples)
     end
   end
+  add_speedups(results.contenders, case.serial)
   return results
 end
 

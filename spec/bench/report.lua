@@ -18,6 +18,7 @@ end
 
 local function extras_text(case, result)
   local words = {}
+  if result.speedup then words[1] = ("%.2f x its own serial run"):format(result.speedup) end
   for _, extra in ipairs(case.extras or {}) do
     local value = result.extras[extra.key]
     if value then

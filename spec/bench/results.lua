@@ -41,8 +41,8 @@ local function pretty(cjson, document)
     for k, row in ipairs(case.rows) do rows[k] = cjson.encode(row) end
     add(('{"name":%s,"title":%s,"unit":%s,'):format(cjson.encode(case.name),
       cjson.encode(case.title), cjson.encode(case.unit)))
-    for _, key in ipairs { "extras", "targets" } do
-      if case[key] and #case[key] > 0 then add(('"%s":%s,'):format(key, cjson.encode(case[key]))) end
+    for _, key in ipairs { "extras", "plot", "targets" } do
+      if case[key] and next(case[key]) then add(('"%s":%s,'):format(key, cjson.encode(case[key]))) end
     end
     add('"rows":[\n' .. table.concat(rows, ",\n") .. "]}" .. (i < #document.cases and "," or ""))
   end

@@ -1,7 +1,8 @@
 -- Which aims a run has reached. Pure.
 --
 -- A case's target: { text, against = NAME or list of names of which the best
--- counts, at_least = how many times ours goes into theirs, rows = labels }.
+-- counts, at_least = how many times ours goes into theirs, rows = labels }. Where
+-- `of` is given, of(row, rows) gives the figure that has to be at least so much.
 
 local targets = {}
 
@@ -27,7 +28,7 @@ function targets.judge(case, rows)
     local names = type(target.against) == "table" and target.against or { target.against }
     for _, row in ipairs(rows) do
       if not target.rows or in_list(target.rows, row.label) then
-        local ratio = target.of and target.of(row) or not target.of and ratio_against(row, names) or nil
+        local ratio = target.of and target.of(row, rows) or not target.of and ratio_against(row, names) or nil
         local reached
         if ratio then reached = ratio >= target.at_least end
         verdicts[#verdicts + 1] = { text = target.text, row = row.label, ratio = ratio,

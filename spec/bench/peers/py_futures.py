@@ -3,6 +3,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import python_cases
+import python_workloads
 import serving
 
 
@@ -30,5 +31,22 @@ class Adapter:
         return self.pool.submit(f, x).result()
 
 
+class Workload:
+    def __init__(self, workers, initializer, arguments):
+        self.pool = ProcessPoolExecutor(workers, initializer=initializer, initargs=arguments)
+
+    def map(self, f, tasks):
+        return self.pool.map(f, tasks)
+
+    def each(self, f, n):
+        return self.pool.map(f, range(n))
+
+    def stop(self):
+        self.pool.shutdown()
+
+
 if __name__ == "__main__":
-    serving.serve("Python " + sys.version.split()[0], python_cases.cases(Adapter))
+    serving.serve("Python " + sys.version.split()[0], {
+        **python_cases.cases(Adapter),
+        **python_workloads.cases(Adapter.label, Workload),
+    })

@@ -3,6 +3,7 @@ import multiprocessing
 import sys
 
 import python_cases
+import python_workloads
 import serving
 
 
@@ -29,5 +30,25 @@ class Adapter:
         return self.pool.apply(f, (x,))
 
 
+class Workload:
+    def __init__(self, workers, initializer, arguments):
+        self.pool = multiprocessing.Pool(workers, initializer, arguments)
+
+    # A message for each task: there are few, and they are long.
+    def map(self, f, tasks):
+        return self.pool.imap(f, tasks)
+
+    def each(self, f, n):
+        return self.pool.map(f, range(n), chunksize=1)
+
+    def stop(self):
+        self.pool.close()
+        self.pool.join()
+
+
 if __name__ == "__main__":
-    serving.serve("Python " + sys.version.split()[0], python_cases.cases(Adapter))
+    serving.serve("Python " + sys.version.split()[0], {
+        **python_cases.cases(Adapter),
+        **python_workloads.cases(Adapter.label, Workload),
+        **python_workloads.serial,
+    })

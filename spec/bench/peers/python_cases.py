@@ -64,6 +64,13 @@ def ten(adapter, n, _):
     return clock(calls)[0], {}
 
 
+def maps(adapter, n, values):
+    def calls():
+        for _ in range(n):
+            assert len(adapter.adaptive(same, range(values["tasks"]))) == values["tasks"]
+    return clock(calls)[0], {}
+
+
 def durations(n, order):
     if order is None:
         return [1.0] * n
@@ -83,7 +90,10 @@ def uneven(adapter, _, values):
 def idle(adapter, n, values):
     pids = descendants()
     before = cpu(pids) + time.process_time()
-    time.sleep(values["ms"] / 1000 * n)
+    if values["waits"]:
+        adapter.apply(time.sleep, values["ms"] / 1000 * n)
+    else:
+        time.sleep(values["ms"] / 1000 * n)
     return cpu(pids) + time.process_time() - before, {}
 
 
@@ -105,7 +115,7 @@ def cases(make):
     found = {("start", label): start(make), ("growth_start", label): start(make)}
     for name, body in {
         "adaptive": adaptive, "single": single, "apply": apply, "payload": payload, "ten": ten,
-        "uneven": uneven, "idle": idle, "growth_tasks": adaptive, "growth_workers": adaptive,
+        "uneven": uneven, "idle": idle, "growth_tasks": maps, "growth_workers": adaptive,
         "growth_payload": payload,
     }.items():
         found[name, label] = on_warm(make, body)

@@ -1,0 +1,24 @@
+-- What a trivial task costs with 1 to 256 workers, most of which are too many.
+local kit = ...
+
+local rows = {}
+for power = 0, 8 do
+  rows[power + 1] = { label = ("%d workers"):format(1 << power), values = { workers = 1 << power } }
+end
+
+return {
+  place = 81, name = "growth_workers", rounds = 3, most = 200000, weight = 0.5,
+  title = "a trivial task, by the number of workers", unit = "task",
+  plot = { key = "workers", axis = "workers" },
+  only = { "multiprocessing.Pool" },
+  tiny = { workers = 3 },
+  rows = rows,
+  ours = {
+    ["workerpool"] = function(n, values)
+      local pool <close> = kit.warm_pool { n_jobs = values.workers }
+      local seconds, results = kit.seconds(function() return pool:map(kit.same, kit.range(n)) end)
+      assert(results.n == n and results[n] == n, "wrong results")
+      return seconds
+    end,
+  },
+}
