@@ -121,10 +121,13 @@ afl: ## the same under AFL++
 soak: core ## random kills and failures over many tasks, for TIME seconds
 	@sh spec/support/soak.sh $(BUILD) $(TIME)
 
-bench: all ## the benches by turns with peers: CASE=apply, QUICK=1, JSON=file, AGAINST=checkout
+bench: all ## the benches by turns with peers: CASE= QUICK=1 JSON= PEERS= AGAINST=
 	@eval "$$($(MAKE) --no-print-directory -s env)" && WORKERPOOL_BUILD=$(BUILD) \
 	$(LUA) spec/bench/bench.lua $(if $(CASE),--case $(CASE)) $(if $(QUICK),--quick) \
-	  $(if $(JSON),--json $(JSON)) $(if $(AGAINST),--against $(AGAINST))
+	  $(if $(JSON),--json $(JSON)) $(if $(AGAINST),--against $(AGAINST)) $(if $(PEERS),--peers '$(PEERS)')
+
+bench-docs: core ## the tables and pictures of docs/benchmarks.md, from JSON=file or as kept
+	@eval "$$($(MAKE) --no-print-directory -s env)" && $(LUA) spec/bench/document.lua $(JSON)
 
 bench-parts: all ## the benches of single parts: codec, shared memory, heap, lifespans
 	@eval "$$($(MAKE) --no-print-directory -s env)" && \

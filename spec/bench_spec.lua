@@ -15,9 +15,26 @@ local function bench(words, options)
   return helper.run(command, options)
 end
 
+local function write_page(dir, words)
+  local command = { helper.lua, helper.root .. "/spec/bench/document.lua" }
+  for _, word in ipairs(words) do command[#command + 1] = word end
+  return helper.run(command, { cwd = dir })
+end
+
+-- What a drawing must not have: figures that are none, tags that stay open.
+local function check_picture(text)
+  assert.matches("^<svg xmlns=.*</svg>\n$", text)
+  assert.is_nil(text:find("[\"%s]%-?nan[\"%s]") or text:find("[\"%s]%-?inf[\"%s]"))
+  local _, opened = text:gsub("<%a", "")
+  local _, closed = text:gsub("</%a", "")
+  local _, empty = text:gsub("/>", "")
+  assert.equal(opened, closed + empty)
+end
+
 describe("the benches", function()
   it("run every case, and write what they measured", function()
-    local path = helper.tmpdir() .. "/bench.json"
+    local dir = helper.tmpdir()
+    local path = dir .. "/bench.json"
     local done = bench { "--tiny", "--no-peers", "--json", path }
     assert.equal("", done.stderr)
     assert.equal(0, done.status, done.stdout)
@@ -41,6 +58,18 @@ describe("the benches", function()
     for _ in pipe:lines() do count = count + 1 end
     assert.equal(count, #document.cases)
     assert.is_true(names.adaptive and names.apply)
+
+    os.execute("mkdir -p " .. dir .. "/docs/images && cp docs/benchmarks.md " .. dir .. "/docs")
+    assert.equal("", write_page(dir, { path }).stderr)
+    assert.equal(0, write_page(dir, { "--check" }).status)
+    assert.matches("| a trivial task of a million | [%d.]+ ", helper.read(dir .. "/docs/benchmarks.md"))
+    for _, name in ipairs { "overview", "codec", "uneven", "workloads", "growth_tasks" } do
+      check_picture(helper.read(("%s/docs/images/%s.svg"):format(dir, name)))
+    end
+    helper.write(dir .. "/docs/images/codec.svg", "drawn by hand")
+    done = write_page(dir, { "--check" })
+    assert.equal(1, done.status)
+    assert.equal("docs/images/codec.svg is not as `make bench-docs` writes it\n", done.stderr)
   end)
 
   it("run one case by its name, and say when there is none", function()

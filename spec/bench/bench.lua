@@ -2,11 +2,13 @@
 -- many times ours goes into theirs.
 --
 --   lua5.4 spec/bench/bench.lua [--case NAME[,NAME...]] [--quick] [--json FILE]
---     [--against CHECKOUT] [--no-peers] [--rounds N] [--tiny | --full]
+--     [--against CHECKOUT] [--peers NAME[,NAME...] | --no-peers] [--rounds N]
+--     [--tiny | --full]
 --
 -- --case: those cases alone; a name stands for all that begin with it.
 -- --quick: fewer and shorter rounds. --tiny: one, of a few units: does it run?
 -- --full: MPIRE's workloads in their original sizes, which takes hours.
+-- --peers: of the other pools only those, with names as printed.
 -- --against: the same of another built checkout, as one more contender.
 -- The exit status is not zero when a contender of ours fails, or when any comes
 -- to wrong results.
@@ -27,8 +29,14 @@ local function usage(text)
   os.exit(2)
 end
 
+local function names_of(text)
+  local names = {}
+  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
+  return names
+end
+
 local function settings_of(words)
-  local s = { rounds = 7, seconds = 0.4, patience = 12, warm = true, peers = true }
+  local s = { rounds = 5, seconds = 0.25, patience = 8, warm = true }
   local i = 1
   local function value()
     i = i + 1
@@ -43,7 +51,8 @@ local function settings_of(words)
     elseif word == "--quick" then s.rounds, s.seconds, s.patience, s.warm = 3, 0.1, 3, false
     elseif word == "--tiny" then s.rounds, s.seconds, s.warm, s.most, s.tiny = 1, 0.01, false, 100, true
     elseif word == "--full" then s.full, s.patience = true, math.huge
-    elseif word == "--no-peers" then s.peers = false
+    elseif word == "--no-peers" then s.peers = {}
+    elseif word == "--peers" then s.peers = names_of(value())
     else usage("unknown option " .. word) end
     i = i + 1
   end
@@ -103,13 +112,15 @@ local function allows(case, row, contender)
   return true
 end
 
--- A tiny or a full run changes what a row asks for.
+-- A full run has other values of what a row asks for, a tiny one no larger ones.
 local function row_of(case, row, settings)
   local others = settings.tiny and case.tiny or settings.full and case.full
   if not others then return row end
   local values = {}
   for key, value in pairs(row.values or {}) do values[key] = value end
-  for key, value in pairs(others) do values[key] = value end
+  for key, value in pairs(others) do
+    if values[key] then values[key] = settings.tiny and math.min(values[key], value) or value end
+  end
   return setmetatable({ values = values }, { __index = row })
 end
 

@@ -59,7 +59,8 @@ end
 -- Variables for another checkout's module.
 local function environment_of(checkout)
   local path = ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;'"):format(checkout, checkout)
-  return ("env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 %s LUA_CPATH='%s/build/lib/?.so;;'"):format(path, checkout)
+  return ("env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 %s LUA_CPATH='%s/build/lib/?.so;;' "
+    .. "WORKERPOOL_BUILD='%s/build'"):format(path, checkout, checkout)
 end
 
 local function build_bare(folder, build)
@@ -67,6 +68,13 @@ local function build_bare(folder, build)
   assert(os.execute(("%s -std=gnu11 -O2 -o %s %s"):format(cc, quote(build .. "/bare"),
     quote(folder .. "/bare.c"))), "bare.c does not compile")
   return quote(build .. "/bare")
+end
+
+local function is_wanted(peer, names)
+  for _, name in ipairs(names or { peer.name }) do
+    if name == peer.name then return true end
+  end
+  return false
 end
 
 -- What to start: { name, command, suffix of labels }, and the names of peers
@@ -81,9 +89,10 @@ function programs.list(folder, build, settings)
   table.insert(list, { name = "bare", command = build_bare(folder, build) })
   table.insert(list, { name = "plain Lua", command = server(folder, "plain") })
   table.insert(list, { name = "commands", command = server(folder, "commands") })
-  if settings.peers then
-    local python = choose_python()
-    for _, peer in ipairs(programs.peers) do
+  local python
+  for _, peer in ipairs(programs.peers) do
+    if is_wanted(peer, settings.peers) then
+      python = python or choose_python()
       local command = peer.find(folder, python)
       if command then table.insert(list, { name = peer.name, command = command })
       else table.insert(absent, peer.name) end

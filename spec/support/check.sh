@@ -55,6 +55,7 @@ step "shell scripts" shells
 if [ -e docs/generate.lua ]; then
   eval "$(sh spec/support/env.sh build/gcc)"
   step "docs in step" "$LUA" docs/generate.lua --check
+  step "benchmarks in step" "$LUA" spec/bench/document.lua --check
 fi
 # By hand, comments are aligned in ways that clang-format undoes: on request.
 if [ -n "${FORMAT-}" ]; then

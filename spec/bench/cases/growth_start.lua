@@ -3,7 +3,8 @@ local kit = ...
 
 local rows = {}
 for power = 0, 8 do
-  rows[power + 1] = { label = ("%d workers"):format(1 << power), most = math.max(1, 64 >> power),
+  local name = power == 0 and "1 worker" or ("%d workers"):format(1 << power)
+  rows[power + 1] = { label = name, most = math.max(1, 64 >> power),
     values = { workers = 1 << power } }
 end
 

@@ -3,15 +3,16 @@ local kit = ...
 
 local rows = {}
 for power = 0, 8 do
-  rows[power + 1] = { label = ("%d workers"):format(1 << power), values = { workers = 1 << power } }
+  local name = power == 0 and "1 worker" or ("%d workers"):format(1 << power)
+  rows[power + 1] = { label = name, values = { workers = 1 << power } }
 end
 
 return {
-  place = 81, name = "growth_workers", rounds = 3, most = 200000, weight = 0.5,
+  place = 81, name = "growth_workers", rounds = 3, most = 100000, fixed = true,
   title = "a trivial task, by the number of workers", unit = "task",
   plot = { key = "workers", axis = "workers" },
   only = { "multiprocessing.Pool" },
-  tiny = { workers = 3 },
+  tiny = { workers = 3 }, tiny_most = 100,
   rows = rows,
   ours = {
     ["workerpool"] = function(n, values)

@@ -94,7 +94,7 @@ end
 return {
   place = 102, name = "initialization", rounds = 5, fixed = true,
   title = "MPIRE's expensive initialization: a model loaded once in each worker, many small maps",
-  unit = "run", serial = { { "^workerpool", "Lua, serial" }, { "", "Python, serial" } },
+  unit = "run", serial = { { "^workerpool", "Lua, serial" }, { "^Lua", "Lua, serial" }, { "", "Python, serial" } },
   extras = { { key = "private", text = "MB private a worker", format = "%.1f" } },
   rows = { { values = { inputs = 196, hidden = 32, images = 20, weight = 2000, rounds = 20, pinned = 1 } } },
   full = { inputs = 784, hidden = 512, images = 20, weight = 10000, rounds = 50 },

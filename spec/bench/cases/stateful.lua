@@ -79,7 +79,7 @@ end
 return {
   place = 101, name = "stateful", rounds = 5, fixed = true,
   title = "MPIRE's stateful computation: beginnings of words counted in each worker's state",
-  unit = "run", serial = { { "^workerpool", "Lua, serial" }, { "", "Python, serial" } },
+  unit = "run", serial = { { "^workerpool", "Lua, serial" }, { "^Lua", "Lua, serial" }, { "", "Python, serial" } },
   extras = { { key = "private", text = "MB private a worker", format = "%.1f" } },
   rows = { { values = { documents = 40, words = 1000 } } },
   full = { documents = 2000, words = 10000 },

@@ -50,5 +50,6 @@ if __name__ == "__main__":
     serving.serve("Python " + sys.version.split()[0], {
         **python_cases.cases(Adapter),
         **python_workloads.cases(Adapter.label, Workload),
+        **python_workloads.published(Adapter.label, Workload),
         **python_workloads.serial,
     })
