@@ -318,7 +318,7 @@ static const char *const CASES[] = {
 
 int main(void) {
   char line[1024];
-  printf("C, gcc %s\n", __VERSION__);
+  printf("C compiler %s\n", __VERSION__);
   for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) puts(CASES[i]);
   puts("");
   fflush(stdout);

@@ -151,6 +151,7 @@ end
 local function main()
   local settings = settings_of(arg)
   local cases, ok = {}, true
+  if settings.full then Program.limit_s = 7 * 86400 end
   local started = start_all(settings)
   for _, case in ipairs(kit.cases(folder .. "/cases")) do
     if is_wanted(case, settings.case) then

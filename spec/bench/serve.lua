@@ -19,7 +19,7 @@ for _, case in ipairs(kit.cases(folder .. "/cases")) do cases[case.name] = case 
 io.stdout:setvbuf("full")
 local function say(...) io.stdout:write(...) end
 
-say(role == "ours" and "workerpool " or "", _VERSION, "\n")
+say(role == "ours" and kit.workerpool._VERSION .. ", " or "", _VERSION, "\n")
 for name, case in pairs(cases) do
   local labels = {}
   for label in pairs(case[role] or {}) do labels[#labels + 1] = label end

@@ -10,7 +10,7 @@ local function nothing_more_than(seconds)
 end
 
 local function cpu_of(pids)
-  local sum = kit.meter.cpu()
+  local sum = 0
   for _, pid in ipairs(pids) do sum = sum + kit.meter.cpu(pid) end
   return sum
 end
@@ -18,6 +18,10 @@ end
 return {
   place = 90, name = "idle", rounds = 3, most = 1, fixed = true,
   title = "CPU time used by a pool that waits", unit = "second",
+  extras = {
+    { key = "host", text = "us of the host", scale = 1e6, format = "%.0f" },
+    { key = "workers", text = "of the workers", scale = 1e6, format = "%.0f" },
+  },
   targets = {
     { text = "no CPU time but that of going to sleep: below 1 ms", of = nothing_more_than(0.001), at_least = 1 },
   },
@@ -33,13 +37,14 @@ return {
       local pool <close> = kit.warm_pool()
       local pids = kit.meter.children()
       local seconds = values.ms / 1000 * n
-      local before = cpu_of(pids)
+      local host, workers = kit.meter.cpu(), cpu_of(pids)
       if values.waits == 1 then
         pool:apply(kit.core.sleep, { seconds })
       else
         kit.core.sleep(seconds)
       end
-      return cpu_of(pids) - before
+      host, workers = kit.meter.cpu() - host, cpu_of(pids) - workers
+      return host + workers, { host = host, workers = workers }
     end,
   },
 }
