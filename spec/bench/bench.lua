@@ -77,6 +77,7 @@ local function start_all(settings)
     if program then
       program.suffix = entry.suffix or ""
       started[#started + 1] = program
+      print(("%s%s: %s"):format(program.name, program.suffix, program.version))
     else
       print(("%s does not start: %s"):format(entry.name, why))
     end
@@ -148,6 +149,20 @@ local function run_case(case, started, settings)
     targets = verdicts }, ok
 end
 
+-- Once more all that was missed, where nobody has to look for it.
+local function print_missed(cases)
+  local n, reached, lines = 0, 0, {}
+  for _, case in ipairs(cases) do
+    for _, verdict in ipairs(case.targets) do
+      if verdict.reached ~= nil then n = n + 1 end
+      if verdict.reached then reached = reached + 1 end
+      if verdict.reached == false then lines[#lines + 1] = case.name .. report.target(verdict) end
+    end
+  end
+  print(("\n%d of %d targets reached"):format(reached, n))
+  for _, line in ipairs(lines) do print("  " .. line) end
+end
+
 local function main()
   local settings = settings_of(arg)
   local cases, ok = {}, true
@@ -160,6 +175,7 @@ local function main()
     end
   end
   if #cases == 0 then usage("no case is called " .. settings.case) end
+  print_missed(cases)
   if settings.json then results.write(settings.json, settings, started, cases) end
   for _, program in ipairs(started) do program:forget() end
   return ok

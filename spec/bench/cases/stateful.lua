@@ -83,7 +83,7 @@ return {
   extras = { { key = "private", text = "MB private a worker", format = "%.1f" } },
   rows = { { values = { documents = 40, words = 1000 } } },
   full = { documents = 2000, words = 10000 },
-  tiny = { documents = 8, words = 20 },
+  tiny = { documents = 8, words = 200 },
   ours = {
     ["workerpool"] = function(_, values) return with_pool(values, false) end,
     ["workerpool, order_tasks"] = function(_, values) return with_pool(values, true) end,
