@@ -161,7 +161,7 @@ clean: ## remove all that was built
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-	  expand -t 14
+	  expand -t 16
 
 # ---- building ---------------------------------------------------------------
 

@@ -1,4 +1,22 @@
--- What the cases are made of; they get it as `...`.
+--[[
+What the cases are made of; they get it as `...`. A case is a table:
+
+  place, name, title, unit   where it stands; what `unit` of it a time is for
+  ours, plain, commands      contenders by label: f(count, values) -> seconds for
+                             that many units, and figures to be told besides. A
+                             `checksum` among them must be the same for all.
+                             Peers have theirs under peers/, bare.c has its own
+  rows                       { label, values, most, fixed, without }: what is given
+                             to the contenders; `without`: labels that sit out
+  most, fixed                units of a round at most; exactly so many
+  weight, rounds             of the usual length of a round; rounds at most
+  only                       the only contenders besides ours
+  targets                    see targets.lua
+  serial                     whose time is a contender's speed-up's: see race.lua
+  extras                     { key, text, format, scale } of figures told besides
+  plot                       { key, axis, per }: a picture of growth by that value
+  tiny, tiny_most, full      values of tiny and of full runs
+]]
 
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
