@@ -83,6 +83,54 @@ describe("the benches", function()
   end)
 end)
 
+describe("a race", function()
+  local function load_race()
+    local path = package.path
+    package.path = helper.root .. "/spec/bench/?.lua;" .. path
+    local race = require "race"
+    package.path = path
+    return race
+  end
+
+  -- A contender that takes so many seconds for a unit.
+  local function contender(name, seconds, checksum)
+    local asked = {}
+    return { name = name, label = name, asked = asked, program = { ask = function(_, _, _, count)
+      asked[#asked + 1] = count
+      if type(seconds) == "string" then error(seconds, 0) end
+      return seconds * count, { checksum = checksum }
+    end } }
+  end
+
+  local SETTINGS = { rounds = 3, seconds = 1, patience = 10 }
+
+  it("runs by turns, as many units as a round's time allows", function()
+    local quick, slow = contender("quick", 0.0001), contender("slow", 0.1)
+    local done = load_race().run({ name = "c", most = 1000000 }, {}, { quick, slow }, SETTINGS)
+    assert.same({ 1, 10, 100, 1000, 10000, 10000, 10000, 10000 }, quick.asked)
+    assert.same({ 1, 10, 10, 10, 10 }, slow.asked)
+    assert.is_true(math.abs(done.contenders[2].ratio.median - 1000) < 1e-6)
+  end)
+
+  it("is lost by who comes to other results, or fails; others run on", function()
+    local done = load_race().run({ name = "c", fixed = true }, {}, {
+      contender("a", 0.1, "77"), contender("b", 0.1, "77"), contender("c", 0.1, "78"),
+      contender("d", "out of luck"),
+    }, SETTINGS)
+    assert.is_nil(done.contenders[1].failed)
+    assert.is_nil(done.contenders[2].failed)
+    assert.equal("wrong results: 78 instead of 77 as a", done.contenders[3].failed)
+    assert.equal("out of luck", done.contenders[4].failed)
+  end)
+
+  it("is left early by who is too slow for it", function()
+    local slow = contender("slow", 6)
+    local done = load_race().run({ name = "c", fixed = true }, {}, { contender("a", 0.1), slow }, SETTINGS)
+    assert.equal(2, #slow.asked)
+    assert.equal(3, #done.contenders[1].samples)
+  end)
+end)
+
 describe("the figures of a bench", function()
   local folder = helper.root .. "/spec/bench/"
   local stats, targets = dofile(folder .. "stats.lua"), dofile(folder .. "targets.lua")
