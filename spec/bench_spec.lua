@@ -42,6 +42,7 @@ describe("the benches", function()
     local document = cjson.decode(helper.read(path))
     assert.equal(1, document.format)
     assert.is_true(document.machine.cpus >= 1)
+    assert.is_true(document.settings.load >= 0)
     local names = {}
     for _, case in ipairs(document.cases) do
       names[case.name] = true

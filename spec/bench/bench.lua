@@ -166,6 +166,7 @@ end
 local function main()
   local settings = settings_of(arg)
   local cases, ok = {}, true
+  settings.load = results.load() -- before ours adds to it
   if settings.full then Program.limit_s = 7 * 86400 end
   local started = start_all(settings)
   for _, case in ipairs(kit.cases(folder .. "/cases")) do

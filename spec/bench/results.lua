@@ -10,6 +10,11 @@ local function first_line(command)
   return pipe:read("l") or ""
 end
 
+-- How many processes wanted a CPU in the last minute: says whether a run was alone.
+function results.load()
+  return tonumber(first_line("cut -d' ' -f1 /proc/loadavg"))
+end
+
 local function machine()
   return {
     cpus = tonumber(first_line("nproc")),
@@ -58,7 +63,7 @@ function results.write(path, settings, started, cases)
     date = os.date("!%Y-%m-%d"),
     machine = machine(),
     versions = versions(started),
-    settings = { rounds = settings.rounds, seconds = settings.seconds },
+    settings = { rounds = settings.rounds, seconds = settings.seconds, load = settings.load },
     cases = cases,
   })
   local file <close> = assert(io.open(path, "w"))

@@ -168,14 +168,20 @@ local function lines_table(run)
   return table_text({ "", "", "a line", "workerpool's time" }, rows)
 end
 
+-- The load for each CPU above which a run is said not to have been alone.
+local BUSY = 0.5
+
 local function machine_text(run)
   local m, versions = run.machine, {}
   for _, version in pairs(run.versions) do versions[version] = true end
   local list = {}
   for version in pairs(versions) do list[#list + 1] = version end
   table.sort(list)
-  return ("One run of %s, %d rounds by turns, on %s with %d CPUs (%s, %s).\n%s."):format(run.date,
-    run.settings.rounds, m.model, m.cpus, m.system:match("^%S+ %d+%.%d+") or m.system, m.distribution,
+  local load = run.settings.load
+  return ("One run of %s, %d rounds of about %g s by turns, on %s with %d CPUs (%s, %s)%s.\n%s."):format(
+    run.date, run.settings.rounds, run.settings.seconds, m.model, m.cpus,
+    m.system:match("^%S+ %d+%.%d+") or m.system, m.distribution,
+    load and load > BUSY * m.cpus and (", which other work loaded by %.1f"):format(load) or "",
     table.concat(list, "; "))
 end
 
