@@ -13,6 +13,7 @@
 **
 ** wrap: wp_launch wp_launch_ending
 */
+#include "bell.h"
 #include "engine.h"
 #include "figures.h"
 #include "input.h"
@@ -25,7 +26,7 @@ enum { WORKERS = 3, MOST_PARCELS = 64, MOST_JOBS = 4, MOST_STEPS = 400 };
 
 typedef struct puppet {
   wp_worker *worker;
-  int output;
+  int output[WP_STREAMS];
   int has_batch;
   uint32_t replied;
   wp_task_batch batch;
@@ -49,25 +50,30 @@ static unsigned char bytes[400000];
 
 /* ---- workers ------------------------------------------------------------ */
 
+/* What it prints to. */
+static void close_output(puppet *a) {
+  for (unsigned i = 0; i < WP_STREAMS; i++) wp_fd_close(&a->output[i]);
+}
+
 int __wrap_wp_launch(wp_pool *p, unsigned w, wp_ends ends);
 int __wrap_wp_launch(wp_pool *p, unsigned w, wp_ends ends) {
   char link[128];
   int hub = dup(p->hub);
-  snprintf(link, sizeof(link), "%d:%d:-1:%d:-1:%u:%u:%zu",
+  snprintf(link, sizeof(link), "%d:%d:-1:-1:%d:-1:%u:%u:%zu",
            dup(p->region.fd), ends.bell, hub, w, p->config.n_workers,
            p->region.arena_size);
   setenv("WORKERPOOL_LINK", link, 1);
   /* Nobody here may wait for ever: where it would, the call fails. */
   fcntl(ends.bell, F_SETFL, O_NONBLOCK);
   memset(&puppets[w], 0, sizeof(puppets[w]));
-  puppets[w].output = ends.output;
+  memcpy(puppets[w].output, ends.output, sizeof(ends.output));
   p->workers[w].pid = 0;
   p->workers[w].pidfd = -1;
   if (wp_attach(&puppets[w].worker) == WP_ROLE_WORKER) return WP_OK;
   MUST(is_wild); /* it does not say any more that it is a pool's region */
   close(hub);
   close(ends.bell);
-  if (ends.output >= 0) close(ends.output);
+  close_output(&puppets[w]);
   return WP_ECORRUPT;
 }
 
@@ -76,7 +82,7 @@ static void drop(puppet *a) {
   if (!a->worker) return;
   wp_dismiss(a->worker);
   wp_detach(a->worker);
-  if (a->output >= 0) close(a->output);
+  close_output(a);
   a->worker = NULL;
 }
 
@@ -91,7 +97,7 @@ static void work(puppet *a, input *in) {
   unsigned what = take_byte(in);
   if (what % 8 == 7) {
     wp_detach(a->worker); /* it leaves in order */
-    if (a->output >= 0) close(a->output);
+    close_output(a);
     a->worker = NULL;
     return;
   }
@@ -326,10 +332,10 @@ static void step(input *in) {
     case 7: (void)wp_stop(pool, w); break;
     case 8: (void)wp_kill(pool, w); break;
     case 9: wp_measure(pool, (int)w); break;
-    case 10: wp_relay(pool, w & 1); break;
+    case 10: wp_set_output(pool, w & 15); break;
     case 11:
-      if (puppets[w].worker && puppets[w].output >= 0)
-        (void)!write(puppets[w].output, "printed", 7);
+      if (puppets[w / 2].worker && puppets[w / 2].output[w & 1] >= 0)
+        (void)!write(puppets[w / 2].output[w & 1], "printed\nmore", 12);
       break;
     case 12: drop(&puppets[w]); break;
     case 13:
@@ -372,7 +378,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   config.n_workers = WORKERS;
   config.start = WP_START_SPAWN;
   config.argv = argv;
-  config.relay_output = (int)(take_byte(&in) & 1);
+  config.output = take_byte(&in) & 15;
   memset(puppets, 0, sizeof(puppets));
   memset(parcels, 0, sizeof(parcels));
   memset(jobs, 0, sizeof(jobs));

@@ -40,14 +40,14 @@ static void make_region(void) {
 }
 
 static long take_field(input *in, unsigned i) {
-  static const long usual[] = {REAL, BELL, -1, HUB, -1, 0, WORKERS,
+  static const long usual[] = {REAL, BELL, -1, -1, HUB, -1, 0, WORKERS,
                                (long)WP_LIMIT_ARENA};
   unsigned kind = take_byte(in);
   if (kind < 160) return usual[i];
   if (kind < 176) return REAL + kind % 4;
   if (kind < 200) return (long)take_byte(in) - 8;
   /* No other descriptor of this process may be closed. */
-  return i < 5 ? 100 + (long)take_number(in, 3) : (long)take_number(in, 8);
+  return i < 6 ? 100 + (long)take_number(in, 3) : (long)take_number(in, 8);
 }
 
 static void write_text(input *in, char *text, size_t size) {
@@ -58,14 +58,14 @@ static void write_text(input *in, char *text, size_t size) {
     text[n] = '\0';
     return;
   }
-  long f[8];
-  for (unsigned i = 0; i < 8; i++) f[i] = take_field(in, i);
+  long f[9];
+  for (unsigned i = 0; i < 9; i++) f[i] = take_field(in, i);
   if (f[0] >= 0 && f[0] < REAL) f[0] = SHORT;
-  for (unsigned i = 1; i < 5; i++)
+  for (unsigned i = 1; i < 6; i++)
     if (f[i] >= 0 && f[i] < REAL) f[i] = BELL;
-  f[2] = -1; /* it would take the place of our standard output */
-  snprintf(text, size, "%ld:%ld:%ld:%ld:%ld:%lu:%lu:%lu", f[0], f[1], f[2],
-           f[3], f[4], f[5], f[6], f[7]);
+  f[2] = f[3] = -1; /* it would take the place of our standard output */
+  snprintf(text, size, "%ld:%ld:%ld:%ld:%ld:%ld:%lu:%lu:%lu", f[0], f[1],
+           f[2], f[3], f[4], f[5], f[6], f[7], f[8]);
 }
 
 static int begins_with_digit(const char *text) {
@@ -92,7 +92,7 @@ static void attach(input *in) {
     MUST(worker == NULL);
     return;
   }
-  MUST(sscanf(text, "%d:%*d:%*d:%*d:%*d:%u:%u:%zu", &fd, &index, &n,
+  MUST(sscanf(text, "%d:%*d:%*d:%*d:%*d:%*d:%u:%u:%zu", &fd, &index, &n,
               &arena) == 4);
   MUST(fd == REAL && n == WORKERS && arena == region.arena_size);
   if (role == WP_ROLE_WORKER) {

@@ -8,6 +8,7 @@
 **
 ** wrap: wp_process_spawn wp_process_fork wp_process_reap
 */
+#include "bell.h"
 #include "engine.h"
 #include "input.h"
 
@@ -99,19 +100,20 @@ static void send_all(int socket, input *in, int with_descriptors) {
 /* ---- both sides --------------------------------------------------------- */
 
 static wp_ends some_ends(int with_output) {
-  return (wp_ends){dup(0), with_output ? dup(0) : -1};
+  int out = with_output ? dup(0) : -1, err = with_output ? dup(0) : -1;
+  return (wp_ends){dup(0), {out, err}};
 }
 
 static void close_ends(wp_ends ends) {
   close(ends.bell);
-  if (ends.output >= 0) close(ends.output);
+  for (unsigned i = 0; i < WP_STREAMS; i++) wp_fd_close(&ends.output[i]);
 }
 
 static void be_host(input *in) {
   static wp_pool p;
   const int keep[] = {0, 0};
   pid_t pid = 0;
-  MUST(wp_server_start(&p, "0:-1:-1:0:-2:0:1:0", keep, 2) == WP_OK);
+  MUST(wp_server_start(&p, "0:-1:-1:-1:0:-2:0:1:0", keep, 2) == WP_OK);
   unsigned calls = take_byte(in) % 16;
   send_all(theirs, in, 0);
   close(theirs);
@@ -127,7 +129,7 @@ static void be_host(input *in) {
 
 static void be_server(input *in) {
   int fds[2];
-  wp_ends ends = {-1, -1};
+  wp_ends ends = {-1, {-1, -1}};
   unsigned w = 0;
   sigset_t old;
   sigprocmask(SIG_SETMASK, NULL, &old);
