@@ -217,11 +217,13 @@ int wp_process_spawn(char *const *argv, const char *link, const int *keep,
   return WP_OK;
 }
 
+#if defined(SYS_pidfd_send_signal) && !defined(WP_NO_PIDFD)
 /* The number is not a stranger's: nobody has reaped this child of ours. */
 static int is_child(pid_t pid) {
   siginfo_t info;
   return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
+#endif
 
 void wp_process_signal(pid_t pid, int pidfd, int signal) {
 #if defined(SYS_pidfd_send_signal) && !defined(WP_NO_PIDFD)
