@@ -36,9 +36,11 @@ void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
   w->bytes = w->count = 0;
 }
 
-void wp_ring_add(wp_ring_writer *w, wp_cursor *from, size_t length) {
-  unsigned char *body = at(w->ring, w->head) + sizeof(wp_record);
-  wp_gather(body + w->bytes, length, from);
+unsigned char *wp_ring_place(const wp_ring_writer *w) {
+  return at(w->ring, w->head) + sizeof(wp_record) + w->bytes;
+}
+
+void wp_ring_add(wp_ring_writer *w, size_t length) {
   w->bytes += (uint32_t)length;
   w->count++;
   atomic_store_explicit(&w->line->open, (uint64_t)w->count << 32 | w->bytes,

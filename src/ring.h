@@ -34,8 +34,10 @@ int wp_ring_has_room(const wp_ring_writer *w, size_t bytes);
 ** caller has made sure of room here and in the two calls below. */
 void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
                   uint32_t first);
-/* Adds the result of one task; visible to the host if we are killed. */
-void wp_ring_add(wp_ring_writer *w, wp_cursor *from, size_t length);
+/* Where the result of the next task is to be put; and that it stands there,
+** visible to the host if we are killed. */
+unsigned char *wp_ring_place(const wp_ring_writer *w);
+void wp_ring_add(wp_ring_writer *w, size_t length);
 /* Closes and publishes it. */
 void wp_ring_publish(wp_ring_writer *w, uint8_t flags, uint64_t value);
 

@@ -8,6 +8,7 @@
 
 #include "bell.h"
 
+#include <string.h>
 #include <unistd.h>
 
 /* ---- telling the host --------------------------------------------------- */
@@ -138,11 +139,8 @@ static int reply_alone(wp_worker *w, wp_cursor *from, size_t length) {
   return status;
 }
 
-static int reply(wp_worker *w, wp_cursor *from, size_t length) {
-  if (wp_worker_is_twin()) _exit(0);
-  if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
-  wp_worker_turn_streams(w, w->done + 1);
-  if (length > WP_RING_PIECE) return reply_alone(w, from, length);
+/* Makes room in the open record. */
+static int make_room(wp_worker *w, size_t length) {
   if (!wp_ring_has_room(&w->writer, length) ||
       w->writer.bytes + length > WP_RING_PIECE) {
     int status = wp_flush(w);
@@ -151,20 +149,52 @@ static int reply(wp_worker *w, wp_cursor *from, size_t length) {
   }
   if (!w->writer.is_open)
     wp_ring_open(&w->writer, w->slot, w->generation, w->done);
-  wp_ring_add(&w->writer, from, length);
+  return WP_OK;
+}
+
+static int begin_reply(wp_worker *w) {
+  if (wp_worker_is_twin()) _exit(0);
+  if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
+  wp_worker_turn_streams(w, w->done + 1);
+  return WP_OK;
+}
+
+static int reply_gathered(wp_worker *w, wp_cursor *from, size_t length) {
+  if (length > WP_RING_PIECE) return reply_alone(w, from, length);
+  int status = make_room(w, length);
+  if (status < 0) return status;
+  wp_gather(wp_ring_place(&w->writer), length, from);
+  wp_ring_add(&w->writer, length);
   w->done++;
   return WP_OK;
 }
 
 int wp_replyv(wp_worker *w, const struct iovec *iov, int n) {
+  if (n == 1) return wp_reply(w, iov->iov_base, iov->iov_len);
   size_t length = wp_iov_length(iov, n);
   if (length > WP_LIMIT_MESSAGE) return WP_ETOOBIG;
-  return reply(w, &(wp_cursor){iov, n, 0}, length);
+  int status = begin_reply(w);
+  return status < 0 ? status
+                    : reply_gathered(w, &(wp_cursor){iov, n, 0}, length);
+}
+
+/* The way of nearly all results, so nothing is gathered. */
+static int reply_small(wp_worker *w, const void *data, size_t length) {
+  int status = make_room(w, length);
+  if (status < 0) return status;
+  memcpy(wp_ring_place(&w->writer), data, length);
+  wp_ring_add(&w->writer, length);
+  w->done++;
+  return WP_OK;
 }
 
 int wp_reply(wp_worker *w, const void *data, size_t length) {
   const struct iovec iov = {(void *)data, length};
-  return wp_replyv(w, &iov, 1);
+  int status = begin_reply(w);
+  if (status < 0) return status;
+  if (length <= WP_RING_PIECE) return reply_small(w, data, length);
+  if (length > WP_LIMIT_MESSAGE) return WP_ETOOBIG;
+  return reply_alone(w, &(wp_cursor){&iov, 1, 0}, length);
 }
 
 int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
