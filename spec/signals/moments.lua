@@ -5,11 +5,11 @@
 -- so that nothing which it leaves behind escapes notice, orphans included.
 
 local helper = require "spec.support.helper"
+local lfs = require "lfs"
 
 -- A sanitizer that looks for leaks stops all threads for it, and complains when
 -- the next signal comes in between.
 local NO_LEAKS = (os.getenv("ASAN_OPTIONS") or "") .. ":detect_leaks=0"
-local lfs = require "lfs"
 
 local moments = {}
 

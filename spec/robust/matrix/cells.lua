@@ -23,6 +23,12 @@ local function impossible(fault, moment, method)
   if fault.memory_limit and helper.sanitized then
     return "a sanitizer takes terabytes of address space"
   end
+  if moment.needs_interrupts and helper.sanitized then
+    return "the interpreter of the builds with a sanitizer leaves SIGINT alone"
+  end
+  if fault.name == "SIGSTOP" and moment.is_before_leaving and helper.scale > 1 then
+    return "a stopped worker that is to leave goes on before so long a limit is over"
+  end
   return moment.impossible(fault)
 end
 
