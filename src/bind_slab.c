@@ -36,6 +36,7 @@ typedef struct heap {
   unsigned freezes;       /* that have not been thawed */
   int mode;               /* the caller's: LUA_GCINC or LUA_GCGEN */
   uint64_t frozen_bytes;  /* when it was last collected for this */
+  uint64_t tidy_bytes;    /* likewise, of a small heap */
 } heap;
 
 static char heap_key; /* its address, in the registry */
@@ -54,9 +55,9 @@ static uint64_t bytes_of(lua_State *L) {
 
 /* ---- the parent --------------------------------------------------------- */
 
-/* What is there has been made old, but for an eighth: that is good enough. */
-static int is_old(const heap *h, uint64_t bytes) {
-  return h->frozen_bytes && bytes <= h->frozen_bytes / 8 * 9;
+/* What is there has been collected, but for an eighth: that is good enough. */
+static int is_about(uint64_t before, uint64_t bytes) {
+  return before && bytes <= before / 8 * 9;
 }
 
 static int make_old(lua_State *L) {
@@ -69,20 +70,27 @@ static int make_old(lua_State *L) {
 /* A collector that was stopped stays that way. */
 static void age(lua_State *L, heap *h) {
   if (!lua_gc(L, LUA_GCISRUNNING)) return;
-  if (h->freezes > 0 && is_old(h, bytes_of(L))) return;
+  if (h->freezes > 0 && is_about(h->frozen_bytes, bytes_of(L))) return;
   int mode = make_old(L);
   if (h->freezes == 0) h->mode = mode;
   h->frozen_bytes = bytes_of(L);
 }
 
 /* A small heap is only tidied: what waits for its finalizer would else be
-** finalized by every child as well. */
+** finalized by every child as well. It takes a quarter of a pool's start, so
+** those who start pool after pool are spared most of it. */
+static void tidy(lua_State *L, heap *h) {
+  if (!lua_gc(L, LUA_GCISRUNNING)) return;
+  if (is_about(h->tidy_bytes, bytes_of(L))) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  h->tidy_bytes = bytes_of(L);
+}
+
 static int freeze(lua_State *L) {
   heap *h = heap_of(L);
   if (h->is_off) return 0;
   if (bytes_of(L) < LEAST_BYTES) {
-    if (lua_toboolean(L, 1) && lua_gc(L, LUA_GCISRUNNING))
-      lua_gc(L, LUA_GCCOLLECT);
+    if (lua_toboolean(L, 1)) tidy(L, h);
     return 0;
   }
   age(L, h);
