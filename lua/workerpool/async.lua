@@ -112,7 +112,8 @@ function Queue.new(pool, crew)
     last_id = 0,
     pending = 0,
     handled = 0,   -- results that have come in
-    overflow = {}, -- tasks that the engine had no room for, in order
+    -- Tasks that the engine had no room for, in order: from first to last.
+    overflow = {}, first = 1, last = 0,
     raised = {},   -- by callbacks, and not yet told
     lists = { {} }, failures = {},
   }, Queue)
@@ -181,10 +182,9 @@ end
 -- False when the engine has no room: then the task waits here. One that has
 -- been sent is read again from its parcel when it is tried again.
 function Queue:send(task, args)
-  local crew, waiting = self.crew, self.overflow
-  if waiting[1] and waiting[1] ~= task then
-    task.args = args
-    waiting[#waiting + 1] = task
+  local crew, head = self.crew, self.overflow[self.first]
+  if head and head ~= task then
+    self:put_off(task, args)
     return false
   end
   local job = self:job_for(task.f)
@@ -198,16 +198,28 @@ function Queue:send(task, args)
     flags_of(crew, task.opts), self.pool:target_of(self)) or false
   if task.ticket then
     task.args = nil
-  elseif waiting[1] ~= task then
-    task.args = args
-    waiting[#waiting + 1] = task
+  elseif head ~= task then
+    self:put_off(task, args)
   end
   return task.ticket ~= false
 end
 
+function Queue:put_off(task, args)
+  task.args = args
+  self.last = self.last + 1
+  self.overflow[self.last] = task
+end
+
+-- Those that are over have been cancelled meanwhile. A callback may come back
+-- to here, so the first may be another when a task has been sent.
 function Queue:send_overflow()
-  while self.overflow[1] and self:send(self.overflow[1], self.overflow[1].args) do
-    table.remove(self.overflow, 1)
+  while self.overflow[self.first] do
+    local task = self.overflow[self.first]
+    if self.tasks[task.id] == task and not self:send(task, task.args) then return end
+    if self.overflow[self.first] == task then
+      self.overflow[self.first] = nil
+      self.first = self.first + 1
+    end
   end
 end
 
@@ -338,7 +350,7 @@ function Queue:fail(err)
   local ids = {}
   for id in pairs(self.tasks) do ids[#ids + 1] = id end
   table.sort(ids)
-  self.overflow = {}
+  self.overflow, self.first, self.last = {}, 1, 0
   for _, id in ipairs(ids) do
     local task = self.tasks[id]
     if task then self:settle(task, nil, err) end
@@ -347,9 +359,6 @@ end
 
 function Queue:cancel(task)
   local engine = self.crew.engine
-  for i, waiting in ipairs(self.overflow) do
-    if waiting == task then table.remove(self.overflow, i) end
-  end
   if not task.ticket or engine:cancel(task.ticket) then
     self:settle(task, nil, cancelled(task.id))
     return true
@@ -369,7 +378,7 @@ end
 
 --- Makes room when more has been sent than the engine takes.
 function Queue:relieve()
-  if self.overflow[1] then self:protected(self.poll, self, 0) end
+  if self.overflow[self.first] then self:protected(self.poll, self, 0) end
 end
 
 --- Handles what has come in, for at most `seconds`; returns the number of
@@ -380,7 +389,7 @@ function Queue:poll(seconds)
   while self:is_live() and self.crew:pump(math.max(deadline - core.now(), 0)) do
     if core.now() >= deadline and (seconds or 0) > 0 then break end
   end
-  if self.overflow[1] then self:send_overflow() end
+  if self.overflow[self.first] then self:send_overflow() end
   return self.handled - before
 end
 
@@ -394,7 +403,7 @@ function Queue:wait(condition, timeout)
     if left and left <= 0 then return false end
     self.crew:revive()
     self.crew:pump(left)
-    if self.overflow[1] then self:send_overflow() end
+    if self.overflow[self.first] then self:send_overflow() end
   end
   return true
 end

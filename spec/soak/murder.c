@@ -1,12 +1,12 @@
 /*
-** Kills random children of a process, and theirs, at random moments.
+** Kills random children of a process at random moments.
 **
-**   murder PID COUNT SEED MOST_MICROSECONDS [PERCENT]
+**   murder PID COUNT SEED MOST_MICROSECONDS [PERCENT DEPTH]
 **
 ** After COUNT kills, or when the process has gone, it writes how many there
 ** were. Children that nobody has waited for are not killed again. With a
 ** PERCENT, so many of its victims are stopped instead, and it ends as soon as
-** there is anything on its standard input.
+** there is anything on its standard input. DEPTH 2 are grandchildren, too.
 */
 #include <poll.h>
 #include <signal.h>
@@ -42,9 +42,12 @@ static int list_children(int pid, int *children, int n) {
   return n;
 }
 
-static int list_family(int pid, int *children) {
-  int n = list_children(pid, children, 0);
-  for (int i = 0; i < n; i++) n = list_children(children[i], children, n);
+static int list_family(int pid, int *children, int depth) {
+  int from = 0, n = list_children(pid, children, 0);
+  for (; depth > 1; depth--) {
+    int to = n;
+    for (; from < to; from++) n = list_children(children[from], children, n);
+  }
   return n;
 }
 
@@ -61,21 +64,22 @@ static void sleep_up_to(unsigned most_us) {
 
 int main(int argc, char **argv) {
   int children[MOST_CHILDREN], killed = 0, stopped = 0;
-  if (argc != 5 && argc != 6) return 2;
+  if (argc != 5 && argc != 7) return 2;
   int pid = atoi(argv[1]), count = atoi(argv[2]);
-  int percent = argc == 6 ? atoi(argv[5]) : 0;
+  int percent = argc == 7 ? atoi(argv[5]) : 0;
+  int depth = argc == 7 ? atoi(argv[6]) : 1;
   srand((unsigned)atoi(argv[3]));
   while (killed + stopped < count && is_running(pid)) {
-    if (argc == 6 && is_told_to_stop()) break;
+    if (argc == 7 && is_told_to_stop()) break;
     sleep_up_to((unsigned)atoi(argv[4]));
-    int n = list_family(pid, children);
+    int n = list_family(pid, children, depth);
     if (n == 0) continue;
     int stops = rand() % 100 < percent;
     if (kill(children[rand() % n], stops ? SIGSTOP : SIGKILL) < 0) continue;
     if (stops) stopped++;
     else killed++;
   }
-  if (argc == 6) printf("%d killed, %d stopped\n", killed, stopped);
+  if (argc == 7) printf("%d killed, %d stopped\n", killed, stopped);
   else printf("%d\n", killed);
   return 0;
 }
