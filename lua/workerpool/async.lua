@@ -382,11 +382,12 @@ function Queue:relieve()
 end
 
 --- Handles what has come in, for at most `seconds`; returns the number of
---- results.
+--- results. Never more than there are tasks now: callbacks may send others.
 function Queue:poll(seconds)
   if self.raised[1] then self:raise_deferred() end
   local before, deadline = self.handled, core.now() + (seconds or 0)
-  while self:is_live() and self.crew:pump(math.max(deadline - core.now(), 0)) do
+  local most = before + math.max(self.pending, 1)
+  while self.handled < most and self:is_live() and self.crew:pump(math.max(deadline - core.now(), 0)) do
     if core.now() >= deadline and (seconds or 0) > 0 then break end
   end
   if self.overflow[self.first] then self:send_overflow() end

@@ -193,6 +193,23 @@ describe("apply_async", function()
     assert.are.equal(50, raised)
   end)
 
+  it("polls to an end although every callback sends another task", function()
+    local pool <close> = WorkerPool { n_jobs = 2 }
+    local done, going = 0, true
+    local function again()
+      done = done + 1
+      if going then pool:apply_async(add, { done }, { callback = again }) end
+    end
+    for i = 1, 8 do pool:apply_async(add, { i }, { callback = again }) end
+    for _ = 1, 20 do assert.is_true(pool:poll(0) <= 8) end
+    going = false
+    assert.is_truthy(helper.eventually(function()
+      pool:poll(0.01)
+      return not pool:has_pending()
+    end, 20))
+    assert.is_true(done >= 8)
+  end)
+
   it("cancels a queued task, which then never runs", function()
     local pool <close> = WorkerPool { n_jobs = 1 }
     local path = helper.tmpdir() .. "/ran"
