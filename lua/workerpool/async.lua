@@ -387,7 +387,8 @@ function Queue:poll(seconds)
   if self.raised[1] then self:raise_deferred() end
   local before, deadline = self.handled, core.now() + (seconds or 0)
   local most = before + math.max(self.pending, 1)
-  while self.handled < most and self:is_live() and self.crew:pump(math.max(deadline - core.now(), 0)) do
+  while self.handled < most and self:is_live()
+    and self.crew:pump(math.max(deadline - core.now(), 0)) do
     if core.now() >= deadline and (seconds or 0) > 0 then break end
   end
   if self.overflow[self.first] then self:send_overflow() end
