@@ -127,7 +127,12 @@ end
 
 local function run_case(case, started, settings)
   print(("\n%s: %s; a %s"):format(case.name, case.title, case.unit))
-  local rows, ok = {}, true
+  local rows, ok, renewed = {}, true, {}
+  for _, contender in ipairs(contenders_of(case, started)) do
+    local program = contender.program
+    if not renewed[program] then program:renew() end
+    renewed[program] = true
+  end
   for _, plan in ipairs(case.rows or { {} }) do
     local row = row_of(case, plan, settings)
     local list = {}

@@ -25,12 +25,18 @@ end
 
 -- Starts `command`; nil and a reason when it is not there or says nothing.
 function Program.start(name, command, environment)
+  local self = setmetatable({
+    name = name, _command = command, _environment = environment }, Program)
+  return self:_begin()
+end
+
+function Program:_begin()
   local back = os.tmpname()
   os.remove(back)
   assert(os.execute("mkfifo " .. quote(back)))
-  local self = setmetatable({ name = name, labels = {}, _errors = back .. ".err" }, Program)
+  self.labels, self._errors = {}, back .. ".err"
   self._there = assert(io.popen(("exec env %s timeout -k 5 %d %s >%s 2>%s"):format(
-    environment or "", Program.limit_s, command, quote(back), quote(self._errors)), "w"))
+    self._environment or "", Program.limit_s, self._command, quote(back), quote(self._errors)), "w"))
   self._back = assert(io.open(back, "r"))
   os.remove(back)
   self.version = self._back:read("l")
@@ -55,6 +61,14 @@ function Program:_why()
   end
   os.remove(self._errors)
   return last or "it ended without a word"
+end
+
+-- Ends it and starts it anew: what one case has left in its memory is not to
+-- count in another.
+function Program:renew()
+  self:forget()
+  local again, why = self:_begin()
+  if not again then error(("%s does not start again: %s"):format(self.name, why), 0) end
 end
 
 -- One round: seconds, and a table of what else the answer says.
