@@ -28,7 +28,7 @@ case $variant in
     # core.so beside a program that has the same objects in it is no mistake.
     ASAN_OPTIONS+=:detect_odr_violation=0:allocator_may_return_null=1:$signals
     # Memory of threads of a library that was loaded late is read at address 0.
-    export LSAN_OPTIONS=use_tls=0
+    export LSAN_OPTIONS=use_tls=0:print_suppressions=0
     export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
     interpreter=$build/lua
     ;;
