@@ -171,8 +171,10 @@ end
 
 function Crew:break_off()
   self.hopeless = true
-  self:kill_all()
+  self:kill_now()
+  -- Before the deaths are looked at, which would be taken for crashes.
   self:tell_all(errors.new { kind = "cancelled", message = "the pool was terminated" })
+  self:kill_all()
 end
 
 -- Lets every worker finish what is queued and leave; returns the first error
@@ -192,9 +194,13 @@ function Crew:kill(w)
   self.engine:kill(w)
 end
 
-function Crew:kill_all()
+function Crew:kill_now()
   self.closing = true
   self:each_running(function(w) self:kill(w) end)
+end
+
+function Crew:kill_all()
+  self:kill_now()
   while self.engine:alive() > 0 and not self.broken do self:pump() end
 end
 
