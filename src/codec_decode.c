@@ -248,7 +248,7 @@ static inline void read_list(wp_reader *r, int mixed, lua_Integer number) {
 
 static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
                                                  lua_Integer number) {
-  wp_read_deeper(r);
+  int checked = wp_read_deeper(r);
   switch (tag >> 5) {
     case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
     case WP_TAG_BIGMAP >> 5:
@@ -256,7 +256,7 @@ static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
       break;
     default: read_list(r, tag == WP_TAG_MIXED, number);
   }
-  r->depth--;
+  wp_read_back(r, checked);
 }
 
 void wp_read_contents(wp_reader *r, lua_Integer number) {

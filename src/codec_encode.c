@@ -360,13 +360,13 @@ static int write_table(wp_codec *c, lua_State *L, int t,
   const void *p = lua_topointer(L, t);
   if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
   if (write_again(c, L, p, where)) return 1;
-  wp_write_deeper(c, L, where);
+  int checked = wp_write_deeper(c, L, where);
   int go_on = 2;
   if (lua_getmetatable(L, t)) {
     go_on = wp_write_object(c, L, t, where);
     room(c, L, WP_SCALAR_MOST);
   }
   if (go_on == 2) go_on = write_contents(c, L, t, where);
-  c->depth--;
+  wp_write_back(c, checked);
   return go_on;
 }

@@ -167,11 +167,11 @@ int wp_write_function(wp_codec *c, lua_State *L, int at,
   }
   uint64_t number = c->objects;
   if (wp_write_again(c, L, p, where)) return 1;
-  wp_write_deeper(c, L, where);
+  int checked = wp_write_deeper(c, L, where);
   wp_write_tag(c, L, WP_TAG_FUNCTION);
   if (!write_code(c, L, at, where)) return 0;
   if (!write_upvalues(c, L, at, number, where)) return 0;
-  c->depth--;
+  wp_write_back(c, checked);
   return 1;
 }
 
@@ -219,7 +219,7 @@ void wp_read_function(wp_reader *r) {
   if (!r->codec->trusted)
     luaL_error(r->L, "functions are not accepted from this peer");
   luaL_checkstack(r->L, LUA_MINSTACK, NULL);
-  wp_read_deeper(r);
+  int checked = wp_read_deeper(r);
   lua_Integer number = wp_read_number(r);
   read_code(r);
   wp_read_note(r, number);
@@ -227,5 +227,5 @@ void wp_read_function(wp_reader *r) {
   if (n != count_upvalues(r->L, -1))
     wp_read_corrupt(r, "code with another number of upvalues");
   for (int i = 1; i <= n; i++) read_upvalue(r, i);
-  r->depth--;
+  wp_read_back(r, checked);
 }

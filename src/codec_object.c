@@ -206,9 +206,9 @@ int wp_write_userdata(wp_codec *c, lua_State *L, int at,
   if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
     return fail_type(L, at, where);
   if (!wp_write_again(c, L, p, where)) {
-    wp_write_deeper(c, L, where);
+    int checked = wp_write_deeper(c, L, where);
     if (!write_instance(c, L, at, where)) return 0;
-    c->depth--;
+    wp_write_back(c, checked);
   }
   lua_settop(L, top);
   return 1;
@@ -266,20 +266,20 @@ static void check_finalizer(wp_reader *r) {
 /* The metatable comes last: what it does with access to missing fields, or
 ** at the end of its object, is not for a table that is half read. */
 void wp_read_object(wp_reader *r) {
-  wp_read_deeper(r);
+  int checked = wp_read_deeper(r);
   lua_Integer number = wp_read_number(r);
   read_class(r);
   check_finalizer(r);
   wp_read_contents(r, number);
   lua_insert(r->L, -2);
   lua_setmetatable(r->L, -2);
-  r->depth--;
+  wp_read_back(r, checked);
 }
 
 /* stack: … -> …, what __workerpool_unpack made */
 void wp_read_packed(wp_reader *r) {
   lua_State *L = r->L;
-  wp_read_deeper(r);
+  int checked = wp_read_deeper(r);
   lua_Integer number = wp_read_number(r);
   read_class(r);
   lua_pushstring(L, "__workerpool_unpack");
@@ -298,5 +298,5 @@ void wp_read_packed(wp_reader *r) {
   }
   lua_call(L, (int)n, 1);
   wp_read_note(r, number);
-  r->depth--;
+  wp_read_back(r, checked);
 }

@@ -154,9 +154,19 @@ wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key);
 ** it. Who has pushed more than a table needs makes the next one look again. */
 void wp_write_check_depth(wp_codec *c, lua_State *L, const wp_place *where);
 
-static inline void wp_write_deeper(wp_codec *c, lua_State *L,
-                                   const wp_place *where) {
-  if (++c->depth > c->checked) wp_write_check_depth(c, L, where);
+/* Returns what wp_write_back is to be given: a level further up stands lower
+** on the stack, and has less room above it than those that have been checked
+** below. */
+static inline int wp_write_deeper(wp_codec *c, lua_State *L,
+                                  const wp_place *where) {
+  int checked = c->checked;
+  if (++c->depth > checked) wp_write_check_depth(c, L, where);
+  return checked;
+}
+
+static inline void wp_write_back(wp_codec *c, int checked) {
+  c->depth--;
+  c->checked = checked;
 }
 
 /* ---- the decoder, over its files ---------------------------------------- */
@@ -192,8 +202,16 @@ static inline void wp_read_note(wp_reader *r, lua_Integer number) {
 /* As in the encoder. */
 void wp_read_check_depth(wp_reader *r);
 
-static inline void wp_read_deeper(wp_reader *r) {
-  if (++r->depth > r->checked) wp_read_check_depth(r);
+/* As in the encoder. */
+static inline int wp_read_deeper(wp_reader *r) {
+  int checked = r->checked;
+  if (++r->depth > checked) wp_read_check_depth(r);
+  return checked;
+}
+
+static inline void wp_read_back(wp_reader *r, int checked) {
+  r->depth--;
+  r->checked = checked;
 }
 
 /* Keeps the string or class on top of the stack. */
