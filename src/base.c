@@ -113,7 +113,6 @@ void wp_gather(void *to, size_t length, wp_cursor *from) {
     from->skip += n;
     if (n < there) continue;
     from->iov++;
-    from->n--;
     from->skip = 0;
   }
 }

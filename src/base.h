@@ -78,7 +78,6 @@ void wp_bytes_free(wp_bytes *b);
 ** have been taken already. */
 typedef struct wp_cursor {
   const struct iovec *iov;
-  int n;
   size_t skip;
 } wp_cursor;
 

@@ -53,9 +53,9 @@ void wp_parcels_deinit(wp_pool *p) {
 
 /* ---- jobs -------------------------------------------------------------- */
 
-static int store(wp_pool *p, const struct iovec *iov, int n, size_t length,
+static int store(wp_pool *p, const struct iovec *iov, size_t length,
                  uint64_t *offset) {
-  wp_cursor from = {iov, n, 0};
+  wp_cursor from = {iov, 0};
   int status = wp_arena_take(&p->arena, length, offset);
   if (status == WP_OK) wp_gather(p->arena.base + *offset, length, &from);
   return status;
@@ -77,7 +77,7 @@ int wp_announce(wp_pool *p, const void *data, size_t length, wp_job **out) {
   wp_job *job = wp_calloc(sizeof(*job));
   if (!job) return -ENOMEM;
   const struct iovec iov = {(void *)data, length};
-  int status = store(p, &iov, 1, length, &job->offset);
+  int status = store(p, &iov, length, &job->offset);
   if (status < 0) {
     wp_free(job, sizeof(*job));
     return status;
@@ -207,7 +207,7 @@ static int submit(wp_pool *p, const wp_parcel *given, unsigned spare,
   int status = check(p, &parcel);
   if (status == WP_OK) status = take_slot(p, spare, &slot);
   if (status < 0) return status;
-  status = store(p, iov, n_iov, parcel.length, &offset);
+  status = store(p, iov, parcel.length, &offset);
   if (status < 0) {
     give_slot(p, slot);
     return status;

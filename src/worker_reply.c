@@ -98,7 +98,7 @@ static int put_lent(wp_worker *w, wp_record record, wp_cursor *from,
   record.flags = WP_RECORD_LENT;
   int status = wait_for_room(w, record.size);
   if (status < 0) return status;
-  wp_ring_put(&w->writer, &record, &(wp_cursor){&iov, 1, 0});
+  wp_ring_put(&w->writer, &record, &(wp_cursor){&iov, 0});
   tell_host(w);
   return WP_OK;
 }
@@ -175,7 +175,7 @@ int wp_replyv(wp_worker *w, const struct iovec *iov, int n) {
   if (length > WP_LIMIT_MESSAGE) return WP_ETOOBIG;
   int status = begin_reply(w);
   return status < 0 ? status
-                    : reply_gathered(w, &(wp_cursor){iov, n, 0}, length);
+                    : reply_gathered(w, &(wp_cursor){iov, 0}, length);
 }
 
 /* The way of nearly all results, so nothing is gathered. */
@@ -194,7 +194,7 @@ int wp_reply(wp_worker *w, const void *data, size_t length) {
   if (status < 0) return status;
   if (length <= WP_RING_PIECE) return reply_small(w, data, length);
   if (length > WP_LIMIT_MESSAGE) return WP_ETOOBIG;
-  return reply_alone(w, &(wp_cursor){&iov, 1, 0}, length);
+  return reply_alone(w, &(wp_cursor){&iov, 0}, length);
 }
 
 int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
@@ -205,5 +205,5 @@ int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_MESSAGE, .kind = (uint16_t)kind,
                       .value = tag};
-  return put(w, record, &(wp_cursor){&iov, 1, 0}, length);
+  return put(w, record, &(wp_cursor){&iov, 0}, length);
 }
