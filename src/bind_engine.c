@@ -10,39 +10,20 @@
 **     what workers print that start from now on
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
-**   engine:submit(job, codec, tag, count, flags, target) -> ticket
-**   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
-**     kinds: "result", "message", "exit", "timeout", "interrupted", and
-**     "output", worker, stream (1, 2), text, tag of the task if marked
-**   engine:take([true]): the event is done with; once true was given, it comes
-**     again until then
-**   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
-**   engine:values(codec) -> values…                  of a message event
-**   engine:ending() -> table                         of an exit event
-**   engine:arguments(codec, index) -> arguments…     of the event's parcel
-**   engine:again(first, count, target) -> ticket     likewise
+**   engine:submit(job, codec, tag, count, flags, target) -> ticket, bytes
+** What comes back is in bind_event.c.
 */
-#include "bind.h"
+#include "bind_engine.h"
+
 #include "bind_figures.h"
 #include "interrupt.h"
 #include "task.h"
 
-#include <errno.h>
 #include <lauxlib.h>
-#include <math.h>
 #include <unistd.h>
 
-typedef struct engine {
-  wp_pool *pool;
-  lua_State *L; /* the state that forks; a worker goes on in its copy */
-  pid_t owner;
-  wp_event event;
-  int holds, is_held; /* an event comes again until it is taken */
-  wp_thread_states *threads; /* "threading" */
-} engine;
-
-static engine *check_engine(lua_State *L) {
-  engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+wp_lua_engine *wp_lua_engine_check(lua_State *L) {
+  wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
   if (!e->pool) luaL_error(L, "the pool is closed");
   if (!wp_is_owner(e->pool))
     luaL_error(L, "this pool belongs to process %d and cannot be used in "
@@ -50,7 +31,7 @@ static engine *check_engine(lua_State *L) {
   return e;
 }
 
-static unsigned check_worker(lua_State *L, const engine *e, int index) {
+static unsigned check_worker(lua_State *L, const wp_lua_engine *e, int index) {
   lua_Integer w = luaL_checkinteger(L, index);
   (void)e;
   luaL_argcheck(L, w >= 0 && w < WP_LIMIT_WORKERS, index, "no such worker");
@@ -67,7 +48,7 @@ static int pushed(lua_State *L, int status) {
 
 /* In the child. The main function sits in the engine's user value. */
 static int live(wp_worker *worker, void *ud) {
-  engine *e = ud;
+  wp_lua_engine *e = ud;
   lua_State *L = e->L;
   wp_forget_interrupt(L);
   lua_settop(L, 0);
@@ -82,15 +63,15 @@ static int live(wp_worker *worker, void *ud) {
 }
 
 static int live_as_thread(wp_worker *worker, void *ud) {
-  return wp_thread_live(((engine *)ud)->threads, worker);
+  return wp_thread_live(((wp_lua_engine *)ud)->threads, worker);
 }
 
 static void interrupt_thread(unsigned worker, void *ud) {
-  wp_thread_interrupt(((engine *)ud)->threads, worker);
+  wp_thread_interrupt(((wp_lua_engine *)ud)->threads, worker);
 }
 
 static int engine_gc(lua_State *L) {
-  engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+  wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
   wp_pool *pool = e->pool;
   e->pool = NULL;
   if (pool) wp_close(pool);
@@ -111,7 +92,7 @@ static void read_words(lua_State *L, char **argv, int last) {
   argv[n] = NULL;
 }
 
-static void configure(lua_State *L, engine *e, wp_config *c, char **argv,
+static void configure(lua_State *L, wp_lua_engine *e, wp_config *c, char **argv,
                       int last) {
   static const char *const names[] = {"fork", "spawn", "forkserver",
                                       "threading", NULL};
@@ -139,8 +120,8 @@ static int new_engine(lua_State *L) {
   wp_config config;
   wp_config_init(&config);
   config.n_workers = (unsigned)n;
-  engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
-  *e = (engine){.owner = getpid()};
+  wp_lua_engine *e = lua_newuserdatauv(L, sizeof(*e), 0);
+  *e = (wp_lua_engine){.owner = getpid()};
   luaL_setmetatable(L, WP_ENGINE_NAME);
   configure(L, e, &config, argv, lua_gettop(L) - 1);
   config.ud = e;
@@ -152,62 +133,63 @@ static int new_engine(lua_State *L) {
 }
 
 static int engine_set_output(lua_State *L) {
-  wp_set_output(check_engine(L)->pool, (unsigned)luaL_checkinteger(L, 2));
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_set_output(e->pool, (unsigned)luaL_checkinteger(L, 2));
   return 0;
 }
 
 static int engine_set_setup(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   size_t length;
   const char *data = luaL_checklstring(L, 2, &length);
   return pushed(L, wp_set_setup(e->pool, data, length));
 }
 
 static int engine_start(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   unsigned w = check_worker(L, e, 2);
   e->L = L;
   return pushed(L, wp_start(e->pool, w));
 }
 
 static int engine_stop(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   return pushed(L, wp_stop(e->pool, check_worker(L, e, 2)));
 }
 
 static int engine_kill(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   return pushed(L, wp_kill(e->pool, check_worker(L, e, 2)));
 }
 
 static int engine_running(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   lua_pushboolean(L, wp_running(e->pool, check_worker(L, e, 2)));
   return 1;
 }
 
 /* Counted by the engine, so that it is right whatever has interrupted us. */
 static int engine_alive(lua_State *L) {
-  return lua_pushinteger(L, wp_alive(check_engine(L)->pool)), 1;
+  return lua_pushinteger(L, wp_alive(wp_lua_engine_check(L)->pool)), 1;
 }
 
 static int engine_pid(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   lua_pushinteger(L, wp_worker_pid(e->pool, check_worker(L, e, 2)));
   return 1;
 }
 
 static int engine_fileno(lua_State *L) {
-  return lua_pushinteger(L, wp_descriptor(check_engine(L)->pool)), 1;
+  return lua_pushinteger(L, wp_descriptor(wp_lua_engine_check(L)->pool)), 1;
 }
 
 static int engine_pending(lua_State *L) {
-  return lua_pushinteger(L, wp_pending(check_engine(L)->pool)), 1;
+  return lua_pushinteger(L, wp_pending(wp_lua_engine_check(L)->pool)), 1;
 }
 
 /* -> tag of the task that runs, or nothing */
 static int engine_holding(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   uint64_t tag;
   uint32_t index;
   if (!wp_holding(e->pool, check_worker(L, e, 2), &tag, &index)) return 0;
@@ -221,16 +203,16 @@ static void set_seconds(lua_State *L, const char *name, uint64_t ns) {
 }
 
 static int engine_completed(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)wp_completed(check_engine(L)->pool));
+  lua_pushinteger(L, (lua_Integer)wp_completed(wp_lua_engine_check(L)->pool));
   return 1;
 }
 
 static int engine_noted(lua_State *L) {
-  return lua_pushinteger(L, wp_noted(check_engine(L)->pool)), 1;
+  return lua_pushinteger(L, wp_noted(wp_lua_engine_check(L)->pool)), 1;
 }
 
 static int engine_inspect(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   wp_progress p;
   wp_inspect(e->pool, check_worker(L, e, 2), &p);
   lua_createtable(L, 0, 5);
@@ -246,11 +228,13 @@ static int engine_inspect(lua_State *L) {
 
 /* stack: engine, level: 0, 1 or (trace) 2 */
 static int engine_measure(lua_State *L) {
-  return wp_measure(check_engine(L)->pool, (int)luaL_checkinteger(L, 2)), 0;
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_measure(e->pool, (int)luaL_checkinteger(L, 2));
+  return 0;
 }
 
 static int engine_figures(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   const wp_figures *f = wp_figures_of(e->pool, check_worker(L, e, 2));
   if (!f) return 0;
   wp_push_figures(L, f);
@@ -260,7 +244,7 @@ static int engine_figures(lua_State *L) {
 /* ---- work --------------------------------------------------------------- */
 
 static int engine_announce(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   size_t length;
   const char *data = luaL_checklstring(L, 2, &length);
   wp_job *job;
@@ -271,13 +255,13 @@ static int engine_announce(lua_State *L) {
 }
 
 static int engine_retire(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
   wp_retire(e->pool, lua_touserdata(L, 2));
   return 0;
 }
 
-static int push_ticket(lua_State *L, int status, uint64_t ticket) {
+int wp_push_ticket(lua_State *L, int status, uint64_t ticket) {
   if (status < 0) return wp_push_failure(L, status);
   lua_pushinteger(L, (lua_Integer)ticket);
   return 1;
@@ -285,7 +269,7 @@ static int push_ticket(lua_State *L, int status, uint64_t ticket) {
 
 /* stack: engine, job, codec, tag, count, flags, target */
 static int engine_submit(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
   int n_iov;
   wp_codec *codec = wp_codec_check(L, 3);
@@ -298,20 +282,23 @@ static int engine_submit(lua_State *L) {
                       .count = (uint32_t)luaL_checkinteger(L, 5),
                       .flags = (uint32_t)luaL_optinteger(L, 6, 0),
                       .target = (int)luaL_optinteger(L, 7, WP_ANY)};
+  size_t length = wp_iov_length(iov, n_iov);
   int status = wp_submit(e->pool, &parcel, &ticket);
   wp_codec_clear(L, codec);
-  return push_ticket(L, status, ticket);
+  if (wp_push_ticket(L, status, ticket) != 1) return 3;
+  lua_pushinteger(L, (lua_Integer)length);
+  return 2;
 }
 
 static int engine_cancel(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   lua_pushboolean(L, wp_cancel(e->pool, (uint64_t)luaL_checkinteger(L, 2)));
   return 1;
 }
 
 /* -> list of the workers that are at such a parcel */
 static int engine_abandon(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   uint64_t low = (uint64_t)luaL_checkinteger(L, 2);
   uint64_t high = (uint64_t)luaL_checkinteger(L, 3);
   uint64_t busy[WP_LIMIT_WORKERS / 64] = {0};
@@ -327,152 +314,17 @@ static int engine_abandon(lua_State *L) {
 }
 
 static int engine_claimant(lua_State *L) {
-  engine *e = check_engine(L);
+  wp_lua_engine *e = wp_lua_engine_check(L);
   int w = wp_claimant(e->pool, (uint64_t)luaL_checkinteger(L, 2));
   if (w < 0) return 0;
   lua_pushinteger(L, w);
   return 1;
 }
 
-/* ---- events ------------------------------------------------------------- */
-
-static int to_ms(lua_State *L, int index) {
-  if (lua_isnoneornil(L, index)) return -1;
-  lua_Number seconds = luaL_checknumber(L, index);
-  if (seconds >= 2e6) return -1;
-  return seconds <= 0 ? 0 : (int)ceil(seconds * 1000);
-}
-
-static int push_result_event(lua_State *L, const wp_event *v) {
-  lua_pushliteral(L, "result");
-  lua_pushinteger(L, v->worker);
-  lua_pushinteger(L, (lua_Integer)v->tag);
-  lua_pushinteger(L, v->first);
-  lua_pushinteger(L, v->count);
-  lua_pushboolean(L, v->last);
-  lua_pushnumber(L, (lua_Number)v->elapsed_ns / 1e9);
-  return 7;
-}
-
-static int push_message_event(lua_State *L, const wp_event *v) {
-  lua_pushliteral(L, "message");
-  lua_pushinteger(L, v->worker);
-  lua_pushinteger(L, (lua_Integer)v->tag);
-  lua_pushinteger(L, v->kind);
-  return 4;
-}
-
-static int push_exit_event(lua_State *L, const wp_event *v) {
-  lua_pushliteral(L, "exit");
-  lua_pushinteger(L, v->worker);
-  if (!v->holds) return 2;
-  lua_pushinteger(L, (lua_Integer)v->tag);
-  lua_pushinteger(L, v->first);
-  lua_pushinteger(L, v->count);
-  return 5;
-}
-
-static int push_event(lua_State *L, const engine *e) {
-  switch (e->event.type) {
-    case WP_EVENT_RESULT: return push_result_event(L, &e->event);
-    case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
-    case WP_EVENT_OUTPUT: return wp_push_output_event(L, &e->event);
-    default: return push_exit_event(L, &e->event);
-  }
-}
-
-static int engine_next(lua_State *L) {
-  engine *e = check_engine(L);
-  if (e->is_held) return push_event(L, e);
-  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
-  wp_follow_interrupt(L);
-  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
-  if (got < 0) return wp_push_failure(L, got);
-  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
-  e->is_held = e->holds;
-  return push_event(L, e);
-}
-
-static int engine_take(lua_State *L) {
-  engine *e = check_engine(L);
-  e->is_held = 0;
-  e->holds |= lua_toboolean(L, 2);
-  return 0;
-}
-
-/* stack: engine, codec, base, lists, failures */
-static int engine_read(lua_State *L) {
-  engine *e = check_engine(L);
-  wp_codec *c = wp_codec_check(L, 2);
-  lua_Integer base = luaL_checkinteger(L, 3);
-  const wp_event *v = &e->event;
-  luaL_checktype(L, 4, LUA_TTABLE);
-  luaL_checktype(L, 5, LUA_TTABLE);
-  lua_pushinteger(
-      L, wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5));
-  lua_pushinteger(L, (lua_Integer)v->length);
-  return 2;
-}
-
-static int engine_values(lua_State *L) {
-  engine *e = check_engine(L);
-  wp_codec *c = wp_codec_check(L, 2);
-  int n;
-  wp_codec_read(L, c, e->event.data, e->event.length, &n);
-  return n;
-}
-
-static void set_integer(lua_State *L, const char *name, lua_Integer n) {
-  lua_pushinteger(L, n);
-  lua_setfield(L, -2, name);
-}
-
-static int engine_ending(lua_State *L) {
-  static const char *const phases[] = {"start", "init", "idle", "task",
-                                       "exit"};
-  const wp_event *v = &check_engine(L)->event;
-  lua_createtable(L, 0, 4);
-  set_integer(L, "pid", v->pid);
-  lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
-  lua_setfield(L, -2, "phase");
-  if (v->length > 0) {
-    wp_push_printed(L, v->data, v->length, v->printed);
-    lua_setfield(L, -2, "output");
-  }
-  if (!v->known) return 1;
-  if (v->signal) set_integer(L, "signal", v->signal);
-  else set_integer(L, "exit_code", v->exit_code);
-  return 1;
-}
-
-static int engine_arguments(lua_State *L) {
-  engine *e = check_engine(L);
-  wp_codec *c = wp_codec_check(L, 2);
-  lua_Integer index = luaL_checkinteger(L, 3);
-  const unsigned char *data;
-  size_t length;
-  uint32_t skip;
-  int status = wp_parcel_data(e->pool, &e->event, &data, &length, &skip);
-  if (status < 0) return wp_push_failure(L, status);
-  lua_settop(L, 2);
-  return wp_tasks_arguments(L, c, data, length, index + skip);
-}
-
-static int engine_again(lua_State *L) {
-  engine *e = check_engine(L);
-  uint32_t first = (uint32_t)luaL_checkinteger(L, 2);
-  uint32_t count = (uint32_t)luaL_checkinteger(L, 3);
-  int target = (int)luaL_optinteger(L, 4, WP_ANY);
-  uint64_t ticket = 0;
-  int status =
-      wp_submit_again(e->pool, &e->event, first, count, target, &ticket);
-  return push_ticket(L, status, ticket);
-}
-
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"take", engine_take},         {"set_output", engine_set_output},
-      {"set_setup", engine_set_setup}, {"alive", engine_alive},
+      {"set_output", engine_set_output}, {"set_setup", engine_set_setup},
+      {"alive", engine_alive},       {"close", engine_gc},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
       {"pid", engine_pid},           {"fileno", engine_fileno},
@@ -482,13 +334,10 @@ void wp_bind_engine(lua_State *L) {
       {"submit", engine_submit},     {"cancel", engine_cancel},
       {"abandon", engine_abandon},   {"holding", engine_holding},
       {"completed", engine_completed}, {"noted", engine_noted},
-      {"claimant", engine_claimant}, {"next", engine_next},
-      {"read", engine_read},         {"values", engine_values},
-      {"ending", engine_ending},     {"arguments", engine_arguments},
-      {"again", engine_again},       {"close", engine_gc},
-      {NULL, NULL}};
+      {"claimant", engine_claimant}, {NULL, NULL}};
   luaL_newmetatable(L, WP_ENGINE_NAME);
   luaL_newlib(L, methods);
+  wp_bind_event(L);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, engine_gc);
   lua_setfield(L, -2, "__gc");

@@ -55,9 +55,9 @@ static uint64_t bytes_of(lua_State *L) {
 
 /* ---- the parent --------------------------------------------------------- */
 
-/* What is there has been collected, but for an eighth: that is good enough. */
-static int is_about(uint64_t before, uint64_t bytes) {
-  return before && bytes <= before / 8 * 9;
+/* What is there has been collected but for a part of it. */
+static int has_grown(uint64_t before, uint64_t bytes, uint64_t part) {
+  return before == 0 || bytes > before + before / part;
 }
 
 static int make_old(lua_State *L) {
@@ -70,18 +70,19 @@ static int make_old(lua_State *L) {
 /* A collector that was stopped stays that way. */
 static void age(lua_State *L, heap *h) {
   if (!lua_gc(L, LUA_GCISRUNNING)) return;
-  if (h->freezes > 0 && is_about(h->frozen_bytes, bytes_of(L))) return;
+  if (h->freezes > 0 && !has_grown(h->frozen_bytes, bytes_of(L), 8)) return;
   int mode = make_old(L);
   if (h->freezes == 0) h->mode = mode;
   h->frozen_bytes = bytes_of(L);
 }
 
 /* A small heap is only tidied: what waits for its finalizer would else be
-** finalized by every child as well. It takes a quarter of a pool's start, so
-** those who start pool after pool are spared most of it. */
+** finalized by every child as well. It writes to every page that the child
+** before has left shared, which takes a quarter of a pool's start, so those
+** who start pool after pool are spared most of it. */
 static void tidy(lua_State *L, heap *h) {
   if (!lua_gc(L, LUA_GCISRUNNING)) return;
-  if (is_about(h->tidy_bytes, bytes_of(L))) return;
+  if (!has_grown(h->tidy_bytes, bytes_of(L), 2)) return;
   lua_gc(L, LUA_GCCOLLECT);
   h->tidy_bytes = bytes_of(L);
 }

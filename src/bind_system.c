@@ -19,7 +19,6 @@
 #include "memory.h"
 #include "process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -27,6 +26,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,13 +137,13 @@ static int print_text(lua_State *L) {
   return 1;
 }
 
+/* Each has a folder here, and each of those is a link to the one above it
+** beside its own two (proc_task_getattr of Linux): one call, where reading
+** the folder takes four. */
 static int threads(lua_State *L) {
-  DIR *dir = opendir("/proc/self/task");
-  lua_Integer n = 0;
-  struct dirent *entry;
-  while (dir && (entry = readdir(dir)) != NULL) n += entry->d_name[0] != '.';
-  if (dir) closedir(dir);
-  lua_pushinteger(L, n > 0 ? n : 1);
+  struct stat s;
+  int links = stat("/proc/self/task", &s) == 0 ? (int)s.st_nlink : 0;
+  lua_pushinteger(L, links > 3 ? links - 2 : 1);
   return 1;
 }
 

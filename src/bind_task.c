@@ -187,13 +187,6 @@ static int output(lua_State *L) {
   return 1;
 }
 
-static int output_size(lua_State *L) {
-  int n;
-  const struct iovec *iov = wp_codec_iov(L, wp_codec_check(L, 1), &n);
-  lua_pushinteger(L, (lua_Integer)wp_iov_length(iov, n));
-  return 1;
-}
-
 void wp_bind_task(lua_State *L) {
   static const luaL_Reg functions[] = {{"write_range", write_range},
                                        {"write_tasks", write_tasks},
@@ -204,7 +197,6 @@ void wp_bind_task(lua_State *L) {
                                        {"task_arguments", task_arguments},
                                        {"write", write_values},
                                        {"output", output},
-                                       {"output_size", output_size},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushinteger(L, WP_TAG_BITS);

@@ -30,7 +30,7 @@
 #define HUB_TOKEN 0
 /* A signal that comes just before the host sleeps interrupts nothing, so the
 ** host gets a look at what its handler has left behind this often. */
-#define LONGEST_NAP_MS 250
+#define LONGEST_NAP_MS 500
 
 /* ---- all pools of this process ----------------------------------------- */
 
@@ -347,6 +347,12 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
       return -EINTR;
     }
   }
+}
+
+int wp_more(wp_pool *p, wp_event *event) {
+  wp_worker_settle(p);
+  if (++p->since_poll >= EVENTS_A_LOOK) return 0;
+  return take_event(p, event);
 }
 
 int wp_descriptor(wp_pool *p) { return p->epoll; }

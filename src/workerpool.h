@@ -208,6 +208,11 @@ enum { WP_IN_START, WP_IN_INIT, WP_IN_IDLE, WP_IN_TASK, WP_IN_EXIT };
 ** while it slept, or may have come just before: call it again. */
 WP_API int wp_next(wp_pool *pool, int timeout_ms, wp_event *event);
 
+/* As wp_next without waiting, and without a system call, for the events behind
+** one: 0 when none is at hand, and now and then, so that wp_next has a look at
+** what only the system knows, such as deaths. */
+WP_API int wp_more(wp_pool *pool, wp_event *event);
+
 /* A descriptor that polls readable when wp_next has something to do, for a
 ** host with an event loop of its own. Belongs to the pool. */
 WP_API int wp_descriptor(wp_pool *pool);

@@ -327,7 +327,7 @@ local on_event = {}
 function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts = 0
-  self:take_for(owner)
+  if self.holds then self:take_for(owner) end
   if owner then
     owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed, w)
   end
@@ -443,6 +443,12 @@ function Crew:pump(seconds)
   until self.closed or self.broken or self.engine:alive() == 0
     or (deadline and core.now() >= deadline)
   return false
+end
+
+--- Handles an event that is here already; false when there seems to be none.
+---@return boolean
+function Crew:more()
+  return self:dispatch(self.engine:more())
 end
 
 function Crew:dispatch(kind, ...)

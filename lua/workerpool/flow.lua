@@ -11,6 +11,7 @@ local ceil, max, min = math.ceil, math.max, math.min
 -- many as make this many seconds of work. A worker that runs dry has to be
 -- woken, which costs some 50 microseconds; see docs/architecture.md.
 local LEAST_DEPTH, MOST_DEPTH, DEPTH_SECONDS = 2, 128, 0.002
+local SHORT = DEPTH_SECONDS / (MOST_DEPTH - 1) -- seconds of a chunk that asks for the most
 -- Chunks sent and not yet handed to the caller, for each worker: how far an
 -- ordered iterator may run ahead of a slow task.
 local WINDOW = 64
@@ -28,6 +29,7 @@ function Flow:begin_flow()
     chunk_size = opts.chunk_size, n_splits = opts.n_splits,
     length = source.length, n_jobs = self.n_workers,
   }
+  self.is_sized = opts.chunk_size ~= nil or opts.n_splits ~= nil
   self.depth = LEAST_DEPTH * self.n_workers
   self.open_bytes = 0 -- of results that are here and not yet handed over
   self.argument_bytes, self.result_bytes = 0, 0 -- of one task, lately
@@ -38,9 +40,9 @@ local function smoothed(old, new)
   return new >= old and new or old + 0.25 * (new - old)
 end
 
---- A chunk has been sent.
-function Flow:note_sent(bytes, count)
-  self.argument_bytes = smoothed(self.argument_bytes, bytes / count)
+--- A chunk has been sent whose tasks have so many bytes each.
+function Flow:note_sent(bytes)
+  self.argument_bytes = smoothed(self.argument_bytes, bytes)
 end
 
 --- Results have come in; returns what they weigh.
@@ -54,39 +56,49 @@ end
 -- Short chunks mean that more of them must be on their way.
 function Flow:adapt(count, elapsed)
   self.sizer:observe(count, elapsed)
-  local depth = ceil(DEPTH_SECONDS / max(elapsed, 1e-6)) + 1
-  depth = max(LEAST_DEPTH, min(depth, MOST_DEPTH))
+  local depth = elapsed <= SHORT and MOST_DEPTH
+    or max(LEAST_DEPTH, ceil(DEPTH_SECONDS / elapsed) + 1)
   self.depth = depth * self.n_workers
+end
+
+--- Does all that is on its way weigh so much that it is to be no more than the
+--- least depth?
+---@return boolean
+function Flow:is_heavy()
+  local tasks = self.next_index - 1 - self.completed
+  return tasks * (self.argument_bytes + self.result_bytes) >= FLIGHT_BYTES
+end
+
+-- How many more chunks may be on their way.
+function Flow:free_depth()
+  local depth = self:is_heavy() and LEAST_DEPTH * self.n_workers or self.depth
+  return min(depth - self.in_flight, core.MOST_PARCELS - self.crew.engine:pending())
 end
 
 --- Can nothing more be on its way, also no task that is tried again?
 ---@return boolean
 function Flow:is_full()
-  if self.in_flight >= self.depth or self.crew.engine:pending() >= core.MOST_PARCELS then
-    return true
-  end
-  local tasks = self.next_index - 1 - self.completed
-  return self.in_flight >= LEAST_DEPTH * self.n_workers
-    and tasks * (self.argument_bytes + self.result_bytes) >= FLIGHT_BYTES
+  return self:free_depth() <= 0
 end
 
---- Room for how many new tasks, 0 for none.
----@return integer
+--- Room for new tasks, in chunks and in tasks. It changes while chunks are sent
+--- only when what is under way becomes heavy.
+---@return integer chunks
+---@return integer tasks
 function Flow:room()
+  if self.open_bytes >= OPEN_BYTES then return 0, 0 end
+  local window = WINDOW * self.n_workers - self.open_chunks - self.in_flight
   local most = self.opts.max_tasks_active
-  if self.open_chunks + self.in_flight >= WINDOW * self.n_workers or
-     self.open_bytes >= OPEN_BYTES or self:is_full() then
-    return 0
-  end
-  return most and most - self.active or math.maxinteger
+  return min(window, self:free_depth()), most and most - self.active or math.maxinteger
 end
 
 --- The size of the next chunk. What the caller has set, by chunk_size or
 --- n_splits, is not ours to change.
 ---@return integer
 function Flow:next_size()
-  local size, opts = self.sizer:next(self.source:remaining()), self.opts
-  if opts.chunk_size or opts.n_splits then return size end
+  local source = self.source
+  local size = self.sizer:next(source.length and source.length - source.taken)
+  if self.is_sized then return size end
   local bytes = max(self.argument_bytes, self.result_bytes, 1)
   return max(1, min(size, CHUNK_BYTES // bytes | 0))
 end

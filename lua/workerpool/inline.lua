@@ -168,12 +168,12 @@ function Engine:stop()
 end
 
 function Engine:submit(job, codec, tag, count, flags)
+  local data = core.output(codec)
   self.last = self.last + 1
   self.parcels[self.last] = {
-    job = job, data = core.output(codec), tag = tag, count = count, skip = 0,
-    flags = flags or 0,
+    job = job, data = data, tag = tag, count = count, skip = 0, flags = flags or 0,
   }
-  return self.last
+  return self.last, #data
 end
 
 function Engine:cancel(ticket)
@@ -239,6 +239,12 @@ function Engine:next()
   table.remove(self.events, 1)
   if not event then return "timeout" end
   return self:tell(event)
+end
+
+--- What is here without working for it.
+function Engine:more()
+  if self.held or #self.events > 0 then return self:next() end
+  return "timeout"
 end
 
 function Engine:tell(event)

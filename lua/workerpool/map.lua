@@ -12,6 +12,8 @@ local kinds = require "workerpool.kinds"
 local progress = require "workerpool.progress"
 
 local max, min = math.max, math.min
+local write_range, write_tasks = core.write_range, core.write_tasks
+local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
 
 -- The engine counts the tasks of a parcel in 32 bits.
 local MOST_IN_CHUNK = 2 ^ 31 | 0
@@ -49,6 +51,7 @@ function Run.new(pool, crew, plan, sink)
   self.ending.run = self
   self:begin_flow()
   self.flags = self:parcel_flags()
+  self.has_places = pool.opts.order_tasks and pool.n_jobs > 0
   self.id = crew:enlist(self)
   self.task_timeout = opts.task_timeout
   if self.task_timeout then crew.clock:start() end
@@ -73,10 +76,6 @@ end
 
 -- ---- out ----------------------------------------------------------------------
 
-function Run:tag(index)
-  return self.id << core.TAG_BITS | index
-end
-
 -- The pool may have been ended by the body of the caller's loop, by the
 -- iterator, or by any function of the caller's that we have called.
 function Run:check_going()
@@ -89,21 +88,22 @@ end
 -- Sends what the crew's writer holds.
 function Run:submit(index, count)
   local crew = self.crew
-  self:check_going()
-  local target, bytes = self.pool:target_of(self), core.output_size(crew.writer)
-  local ticket, message, status =
-    crew.engine:submit(self.job, crew.writer, self:tag(index), count, self.flags, target)
+  if self.over then self:check_going() end
+  local target = self.has_places and self.pool:target_of(self) or nil
+  local ticket, bytes, status = crew.engine:submit(self.job, crew.writer,
+    self.id << TAG_BITS | index, count, self.flags, target)
   if not ticket then
-    error(("%s: cannot send a chunk: %s (%s)"):format(self.title, message, status), 0)
+    error(("%s: cannot send a chunk: %s (%s)"):format(self.title, bytes, status), 0)
   end
   self.in_flight = self.in_flight + 1
-  self:note_sent(bytes, count)
+  bytes = bytes / count
+  if bytes ~= self.argument_bytes then self:note_sent(bytes) end
 end
 
 function Run:claim_indices(count)
   local index = self.next_index
-  if index + count > core.TAG_INDEX + 1 then
-    error(("%s: a call takes %d tasks at most"):format(self.title, core.TAG_INDEX), 0)
+  if index + count > TAG_INDEX + 1 then
+    error(("%s: a call takes %d tasks at most"):format(self.title, TAG_INDEX), 0)
   end
   self.next_index = index + count
   self.active = self.active + count
@@ -113,7 +113,7 @@ end
 function Run:send_range(want)
   local value, step, count = self.source:take_range(want)
   if count == 0 then return 0 end
-  core.write_range(self.crew.writer, value, step)
+  write_range(self.crew.writer, value, step)
   self:submit(self:claim_indices(count), count)
   return count
 end
@@ -122,7 +122,7 @@ end
 function Run:send_list(list, first, count)
   local done = 0
   while done < count do
-    local written, err = core.write_tasks(self.crew.writer, list, first + done,
+    local written, err = write_tasks(self.crew.writer, list, first + done,
       count - done, self.source.single)
     if written > 0 then self:submit(self:claim_indices(written), written) end
     done = done + written
@@ -140,14 +140,15 @@ function Run:fail_to_send(index, err)
   self:settle_alone(index, failure)
 end
 
--- Sends the next chunk; false when no task is left.
+-- Sends the next chunk; returns its tasks, 0 when none is left.
 function Run:send_chunk(room)
-  local source = self.source
-  local want = min(self:next_size(), room, MOST_IN_CHUNK)
-  if source.kind == "range" then return self:send_range(want) > 0 end
+  local source, want = self.source, self:next_size()
+  if want > room then want = room end
+  if want > MOST_IN_CHUNK then want = MOST_IN_CHUNK end
+  if source.kind == "range" then return self:send_range(want) end
   local list, first, count = source:take(want)
   self:send_list(list, first, count)
-  return count > 0
+  return count
 end
 
 -- A task that is tried again goes alone.
@@ -155,18 +156,27 @@ function Run:send_waiting()
   local task = self.waiting[1]
   if not task or task.due > core.now() then return false end
   table.remove(self.waiting, 1)
-  core.write_tasks(self.crew.writer, { task.args }, 1, 1, false)
+  write_tasks(self.crew.writer, { task.args }, 1, 1, false)
   self:submit(task.index, 1)
   return true
 end
 
 function Run:feed()
+  if self.error then return end
   -- The window may be full of results that wait for these very tasks.
   while self.waiting[1] and not self:is_full() and self:send_waiting() do end
-  while not self.fed and not self.error do
-    local room = self:room()
-    if room <= 0 then return end
-    if self.source:exhausted() or not self:send_chunk(room) then self.fed = true end
+  if not self.fed then self:send_chunks(self:room()) end
+end
+
+function Run:send_chunks(chunks, tasks)
+  while chunks > 0 and tasks > 0 and not self.error do
+    local sent = self.source:exhausted() and 0 or self:send_chunk(tasks)
+    if sent == 0 then
+      self.fed = true
+      return
+    end
+    chunks, tasks = chunks - 1, tasks - sent
+    if self:is_heavy() then chunks, tasks = self:room() end
   end
 end
 
@@ -355,7 +365,16 @@ function Run:close_bar(reason)
   self.crew.relay.bar = nil
 end
 
---- Sends what there is room for and waits for one event. False at the end.
+-- One look at all else is enough for many events; but before workers run dry
+-- more is to be sent.
+function Run:take_what_is_here()
+  local crew = self.crew
+  for _ = 2, self.depth // 2 do
+    if self.over or self.error or not crew:more() then return end
+  end
+end
+
+--- Sends what there is room for and waits for an event. False at the end.
 function Run:step()
   if self.next_index == 1 then
     self:print_above_bar()
@@ -367,10 +386,12 @@ function Run:step()
   if self.error then self:abandon(self.error) end
   if self:is_done() then return false end
   self.crew:pump(self:patience())
+  self:take_what_is_here()
   self:check_going()
   self:show()
   self:check_going()
-  if self.error then self:abandon(self.error) end
+  -- What has come before an error is handed out before it.
+  if self.error and not self.sink.lazy then self:abandon(self.error) end
   return true
 end
 

@@ -30,7 +30,9 @@ function Lists.new()
 end
 
 function Lists:read(engine, run, index)
-  return engine:read(run.crew.reader, index, with_places(self.lists, run), run.failures)
+  local lists = self.lists
+  if not lists[1] then with_places(lists, run) end
+  return engine:read(run.crew.reader, index, lists, run.failures)
 end
 
 function Lists:place(run, index, value)

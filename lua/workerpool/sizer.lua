@@ -11,6 +11,7 @@
 -- share of the rest, so that a slow last chunk holds up nobody.
 
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+local tointeger = math.tointeger
 
 local TARGET = 0.004 -- seconds of work in one chunk
 local MOST = 65536 -- tasks in one chunk, when adaptive
@@ -54,7 +55,22 @@ end
 -- Nothing is learned: the caller has decided.
 function Fixed.observe() end
 
+-- The most common of all, a whole number, is asked for once a task with
+-- chunk_size = 1.
+---@class workerpool.Sizer
+local Constant = { __name = "workerpool.sizer.constant", observe = Fixed.observe }
+Constant.__index = Constant
+
+function Constant:next(remaining)
+  local n = self._size
+  if not remaining or remaining >= n then return n end
+  return max(1, remaining)
+end
+
 local function fixed(size, splits, length)
+  if size and tointeger(size) then
+    return setmetatable({ _size = tointeger(size) }, Constant)
+  end
   if not size then splits = max(1, min(splits, length)) end
   return setmetatable({
     _size = size, _splits = splits, _length = not size and length or nil,

@@ -184,9 +184,11 @@ end
 ---@return integer count
 function Source:take_range(n)
   assert(self.kind == "range", "not a range")
-  local first, count = claim(self, n)
-  local tasks = self._tasks
-  return rawget(tasks, "_first") + (first - 1) * tasks._step, tasks._step, count
+  local tasks, taken = self._tasks, self.taken
+  local step, left = tasks._step, self.length - taken
+  if n > left then n = left end
+  self.taken = taken + n
+  return tasks._first + taken * step, step, n
 end
 
 local WANTED = "tasks must be a list, a range or an iterator function"

@@ -44,6 +44,7 @@ static puppet puppets[WP_LIMIT_WORKERS];
 static expected parcels[MOST_PARCELS];
 static wp_job *jobs[MOST_JOBS];
 static wp_event event;
+static unsigned n_looks;
 static int has_event, is_wild;
 static unsigned ended; /* a parcel that the last event ended is still pending */
 static unsigned char bytes[400000];
@@ -237,7 +238,8 @@ static unsigned count_living(void) {
 /* 1 when there was an event. */
 static int next(void) {
   static volatile unsigned sink;
-  int got = wp_next(pool, 0, &event);
+  int got = ++n_looks % 2 ? wp_more(pool, &event) : 0;
+  if (got == 0) got = wp_next(pool, 0, &event);
   has_event = got == 1;
   ended = 0;
   if (!has_event) return 0;
@@ -383,6 +385,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memset(parcels, 0, sizeof(parcels));
   memset(jobs, 0, sizeof(jobs));
   has_event = is_wild = 0;
+  n_looks = 0;
   ended = 0;
   MUST(wp_open(&config, &pool) == WP_OK);
   for (unsigned i = 0; i < MOST_STEPS && input_left(&in); i++) step(&in);

@@ -1,0 +1,31 @@
+/*
+** Bind, engine: what its two files share. bind_engine.c has the pool's life and
+** what goes out to workers, bind_event.c what comes back from them.
+*/
+#ifndef WP_BIND_ENGINE_H
+#define WP_BIND_ENGINE_H
+
+#include "bind.h"
+
+#include <sys/types.h>
+
+typedef struct wp_lua_engine {
+  wp_pool *pool;
+  lua_State *L; /* the state that forks; a worker goes on in its copy */
+  pid_t owner;
+  wp_event event;     /* the last one */
+  int holds, is_held; /* an event comes again until it is taken */
+  wp_thread_states *threads; /* "threading" */
+} wp_lua_engine;
+
+/* The engine at stack index 1. Raises unless it is one, is open, and belongs
+** to this process. */
+wp_lua_engine *wp_lua_engine_check(lua_State *L);
+
+/* Returns a ticket, or nil, message, status. */
+int wp_push_ticket(lua_State *L, int status, uint64_t ticket);
+
+/* Adds what deals with events to the methods on top of the stack. */
+void wp_bind_event(lua_State *L);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+** Bind, event: what comes back from a pool's workers, as Lua sees it. All
+** methods that can fail for the world's reasons give nil, message, status.
+**
+**   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
+**     kinds: "result", "message", "exit", "timeout", "interrupted", and
+**     "output", worker, stream (1, 2), text, tag of the task if marked
+**   engine:more() likewise, but does not wait and makes no system call
+**   engine:take([true]): the event is done with; once true was given, it comes
+**     again until then
+**   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
+**   engine:values(codec) -> values…                  of a message event
+**   engine:ending() -> table                         of an exit event
+**   engine:arguments(codec, index) -> arguments…     of the event's parcel
+**   engine:again(first, count, target) -> ticket     likewise
+*/
+#include "bind_engine.h"
+
+#include "interrupt.h"
+#include "task.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+
+static int to_ms(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return -1;
+  lua_Number seconds = luaL_checknumber(L, index);
+  if (seconds >= 2e6) return -1;
+  return seconds <= 0 ? 0 : (int)ceil(seconds * 1000);
+}
+
+static int push_result_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "result");
+  lua_pushinteger(L, v->worker);
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->first);
+  lua_pushinteger(L, v->count);
+  lua_pushboolean(L, v->last);
+  lua_pushnumber(L, (lua_Number)v->elapsed_ns / 1e9);
+  return 7;
+}
+
+static int push_message_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "message");
+  lua_pushinteger(L, v->worker);
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->kind);
+  return 4;
+}
+
+static int push_exit_event(lua_State *L, const wp_event *v) {
+  lua_pushliteral(L, "exit");
+  lua_pushinteger(L, v->worker);
+  if (!v->holds) return 2;
+  lua_pushinteger(L, (lua_Integer)v->tag);
+  lua_pushinteger(L, v->first);
+  lua_pushinteger(L, v->count);
+  return 5;
+}
+
+static int push_event(lua_State *L, const wp_lua_engine *e) {
+  switch (e->event.type) {
+    case WP_EVENT_RESULT: return push_result_event(L, &e->event);
+    case WP_EVENT_MESSAGE: return push_message_event(L, &e->event);
+    case WP_EVENT_OUTPUT: return wp_push_output_event(L, &e->event);
+    default: return push_exit_event(L, &e->event);
+  }
+}
+
+static int engine_next(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  if (e->is_held) return push_event(L, e);
+  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  wp_follow_interrupt(L);
+  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+  if (got < 0) return wp_push_failure(L, got);
+  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
+  e->is_held = e->holds;
+  return push_event(L, e);
+}
+
+static int engine_more(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  if (e->is_held) return push_event(L, e);
+  int got = wp_more(e->pool, &e->event);
+  if (got < 0) return wp_push_failure(L, got);
+  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
+  e->is_held = e->holds;
+  return push_event(L, e);
+}
+
+static int engine_take(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  e->is_held = 0;
+  e->holds |= lua_toboolean(L, 2);
+  return 0;
+}
+
+/* stack: engine, codec, base, lists, failures */
+static int engine_read(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  lua_Integer base = luaL_checkinteger(L, 3);
+  const wp_event *v = &e->event;
+  luaL_checktype(L, 4, LUA_TTABLE);
+  luaL_checktype(L, 5, LUA_TTABLE);
+  lua_pushinteger(
+      L, wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5));
+  lua_pushinteger(L, (lua_Integer)v->length);
+  return 2;
+}
+
+static int engine_values(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  int n;
+  wp_codec_read(L, c, e->event.data, e->event.length, &n);
+  return n;
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+static int engine_ending(lua_State *L) {
+  static const char *const phases[] = {"start", "init", "idle", "task",
+                                       "exit"};
+  const wp_event *v = &wp_lua_engine_check(L)->event;
+  lua_createtable(L, 0, 4);
+  set_integer(L, "pid", v->pid);
+  lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
+  lua_setfield(L, -2, "phase");
+  if (v->length > 0) {
+    wp_push_printed(L, v->data, v->length, v->printed);
+    lua_setfield(L, -2, "output");
+  }
+  if (!v->known) return 1;
+  if (v->signal) set_integer(L, "signal", v->signal);
+  else set_integer(L, "exit_code", v->exit_code);
+  return 1;
+}
+
+static int engine_arguments(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_codec *c = wp_codec_check(L, 2);
+  lua_Integer index = luaL_checkinteger(L, 3);
+  const unsigned char *data;
+  size_t length;
+  uint32_t skip;
+  int status = wp_parcel_data(e->pool, &e->event, &data, &length, &skip);
+  if (status < 0) return wp_push_failure(L, status);
+  lua_settop(L, 2);
+  return wp_tasks_arguments(L, c, data, length, index + skip);
+}
+
+static int engine_again(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  uint32_t first = (uint32_t)luaL_checkinteger(L, 2);
+  uint32_t count = (uint32_t)luaL_checkinteger(L, 3);
+  int target = (int)luaL_optinteger(L, 4, WP_ANY);
+  uint64_t ticket = 0;
+  int status =
+      wp_submit_again(e->pool, &e->event, first, count, target, &ticket);
+  return wp_push_ticket(L, status, ticket);
+}
+
+void wp_bind_event(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"next", engine_next},     {"more", engine_more},
+      {"take", engine_take},     {"read", engine_read},
+      {"values", engine_values}, {"ending", engine_ending},
+      {"again", engine_again},   {"arguments", engine_arguments},
+      {NULL, NULL}};
+  luaL_setfuncs(L, methods, 0);
+}
