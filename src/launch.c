@@ -93,7 +93,7 @@ static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
   }
   close_ends(&ends);
   if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
-  return status;
+  return status == WP_ECLOSED ? -ECHILD : status;
 }
 
 /* ---- threads ------------------------------------------------------------ */

@@ -29,8 +29,11 @@ local MOST_FALSE_STARTS, MOST_WITH_A_SOUND_ONE = 3, 30
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
--- What may help when the system refuses a worker, by its word: -EAGAIN, -ENOMEM.
+-- What may help when there is no worker, by the system's word: -ECHILD, -EAGAIN,
+-- -ENOMEM.
 local CURES = {
+  [-10] = " (the forkserver ends as often as it is started; see what it wrote to "
+    .. "standard error)",
   [-11] = " (there are as many processes as ulimit -u, or a control group's pids.max, allows: "
     .. "use fewer workers)",
   [-12] = " (there is no memory for a copy of this process: start_method = 'forkserver' "

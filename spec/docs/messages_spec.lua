@@ -21,6 +21,7 @@ local function fixed_part(message)
     :gsub("%f[%w]TEXT%f[%W]", "\0"):gsub("%f[%w]TYPE%f[%W]", "\0"):gsub("FILE", "\0")
     :gsub("METHOD", "\0"):gsub(": Too many open files", "\0")
     :gsub(": Cannot allocate memory", "\0"):gsub(": Resource temporarily unavailable", "\0")
+    :gsub(": No child processes", "\0")
     :gsub("'[SM]'", "\0"):gsub("%d+ levels", "\0")
     :gsub("args.-:", "\0"):gsub("result.-:", "\0"):gmatch("[^%z]+") do
     part = part:match("^%s*(.-)%s*$")
