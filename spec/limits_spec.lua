@@ -47,7 +47,7 @@ all that can be counted: over a limit of the engine
 
   it("parcels under way is 16384, for all workers and for one; 64 are kept spare", function()
     assert.are.equal(16384, core.limits.parcels)
-    assert.are.equal(16320, core.MOST_PARCELS)
+    assert.are.equal(16320, core.limits.new_parcels)
     local codec = core.codec()
     core.write(codec, "args", 1)
     for _, target in ipairs { -1, 0 } do

@@ -14,14 +14,19 @@ int wp_push_failure(lua_State *L, int status) {
   return 3;
 }
 
+static void add_limit(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+/* new_parcels: how many there may be before no more are sent. Those that are
+** tried again have a place all the same. */
 static void add_limits(lua_State *L) {
   lua_newtable(L);
-  lua_pushinteger(L, WP_LIMIT_WORKERS);
-  lua_setfield(L, -2, "workers");
-  lua_pushinteger(L, WP_LIMIT_PARCELS);
-  lua_setfield(L, -2, "parcels");
-  lua_pushinteger(L, WP_LIMIT_DEPTH);
-  lua_setfield(L, -2, "depth");
+  add_limit(L, "workers", WP_LIMIT_WORKERS);
+  add_limit(L, "parcels", WP_LIMIT_PARCELS);
+  add_limit(L, "new_parcels", WP_LIMIT_PARCELS - WP_SPARE_PARCELS);
+  add_limit(L, "depth", WP_LIMIT_DEPTH);
   lua_setfield(L, -2, "limits");
 }
 

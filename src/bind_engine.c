@@ -342,8 +342,6 @@ void wp_bind_engine(lua_State *L) {
   lua_pushcfunction(L, engine_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  lua_pushinteger(L, WP_LIMIT_PARCELS - WP_SPARE_PARCELS);
-  lua_setfield(L, -2, "MOST_PARCELS");
   lua_pushcfunction(L, new_engine);
   lua_setfield(L, -2, "engine");
 }

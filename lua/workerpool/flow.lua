@@ -15,6 +15,7 @@ local SHORT = DEPTH_SECONDS / (MOST_DEPTH - 1) -- seconds of a chunk that asks f
 -- Chunks sent and not yet handed to the caller, for each worker: how far an
 -- ordered iterator may run ahead of a slow task.
 local WINDOW = 64
+local MOST_PARCELS = core.limits.new_parcels -- of all calls of a pool
 -- What all of that may weigh: a chunk, by its arguments or its results; what
 -- is on its way; and results that are here and not yet handed to the caller.
 -- The least depth is allowed whatever it weighs.
@@ -72,7 +73,7 @@ end
 -- How many more chunks may be on their way.
 function Flow:free_depth()
   local depth = self:is_heavy() and LEAST_DEPTH * self.n_workers or self.depth
-  return min(depth - self.in_flight, core.MOST_PARCELS - self.crew.engine:pending())
+  return min(depth - self.in_flight, MOST_PARCELS - self.crew.engine:pending())
 end
 
 --- Can nothing more be on its way, also no task that is tried again?
