@@ -68,6 +68,13 @@ describe("workerpool map", function()
     assert.equal("true\n", output("1\n", "-j1", "tostring(require 'workerpool'.is_worker())"))
   end)
 
+  it("puts the task before each line of its result with --tag", function()
+    assert.equal("a%1\tA\na%1\t%0\nb\tB\nb\t%0\n", output("a%1\nb\n", "--tag",
+      "x:sub(1, 1):upper() .. '\\n%0'"))
+    local log = helper.tmpdir() .. "/log"
+    assert.equal("7\t49\n", output("7\n", "--tag", "--joblog", log, "x * x"))
+  end)
+
   it("prints results as they come with --unordered", function()
     local slow_first = "x == '1' and os.execute('sleep 0.4') and x or x"
     assert.equal("2\n1\n", output("1\n2\n", "-j2", "--unordered", slow_first))
@@ -326,6 +333,8 @@ describe("workerpool map refuses", function()
     { "an empty one", { " " }, "cannot compile the expression: it is empty" },
     { "one that does not compile", { "x +" }, "expression:1: unexpected symbol near <eof>" },
     { "one that tries to get out of its place", { "1 end print(2" }, "cannot compile" },
+    { "a tag in JSON", { "--tag", "--json", "x" },
+      "--tag is for lines of text; with --json return the task with its result" },
     { "an unknown option", { "--jsno", "x" }, "unknown option '--jsno' (did you mean '--json'?)" },
     { "an expression that looks like an option", { "-x" }, "that begins with - goes after --" },
     { "a timeout of nothing", { "--timeout", "0", "x" }, "--timeout: wanted a number of seconds" },

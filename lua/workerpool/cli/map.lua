@@ -35,6 +35,7 @@ local COMMAND = {
     { "json", text = "lines are JSON, and so are results; several values are an array" },
     { "null", short = "0", text = "tasks end in a zero byte, as find -print0 writes them" },
     { "unordered", short = "u", text = "print results as they come, not in the order of tasks" },
+    { "tag", text = "put the task and a tab before each line of its result" },
     { "timeout", short = "t", value = "SECONDS", parse = values.seconds,
       text = "a task that runs longer has failed" },
     { "retries", short = "r", value = "N", parse = values.count,
@@ -105,10 +106,13 @@ end
 
 -- What mapping.lua is to do, from the parsed options.
 local function plan_of(options, rest)
+  if options.tag and options.json then
+    fail("--tag is for lines of text; with --json return the task with its result")
+  end
   local plan = {
     f = compiled(rest), format = format_for(options),
     read = (options.null and input.records or input.lines)(io.stdin),
-    unordered = options.unordered, n_jobs = options.jobs, seed = options.seed,
+    tag = options.tag, unordered = options.unordered, n_jobs = options.jobs, seed = options.seed,
     timeout = options.timeout, retries = options.retries,
     halt = not options["keep-going"] and options.halt or nil,
     bar = wants_bar(options),

@@ -38,16 +38,29 @@ end
 
 -- ---- in the workers ---------------------------------------------------------------
 
-local function task_function(plan)
+-- With the task before each of its lines.
+local function tagged(line, text)
+  local lines = text:gsub("\n", function() return "\n" .. line .. "\t" end)
+  return line .. "\t" .. lines
+end
+
+-- From a line to a line.
+local function text_function(plan)
   local f, decode, encode = plan.f, plan.format.decode, plan.format.encode
-  if not plan.log then
-    return function(line) return encode(f(decode(line))) end
+  if plan.tag then
+    return function(line) return tagged(line, encode(f(line))) end
   end
+  return function(line) return encode(f(decode(line))) end
+end
+
+local function task_function(plan)
+  local text_of = text_function(plan)
+  if not plan.log then return text_of end
   -- A task says that it begins, so that the log knows of those that die.
   return function(worker, line)
     local start = core.now()
     workerpool.emit(worker, start)
-    local text = encode(f(decode(line)))
+    local text = text_of(line)
     return text, core.now() - start
   end
 end
