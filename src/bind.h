@@ -24,6 +24,8 @@ void wp_bind_slab(lua_State *L);
 
 /* What has the memory of this state, or NULL. */
 struct wp_slab *wp_slab_of(lua_State *L);
+/* Whether this worker has inherited a heap that is frozen. */
+int wp_is_frozen(lua_State *L);
 
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);

@@ -37,6 +37,7 @@ typedef struct heap {
   int mode;               /* the caller's: LUA_GCINC or LUA_GCGEN */
   uint64_t frozen_bytes;  /* when it was last collected for this */
   uint64_t tidy_bytes;    /* likewise, of a small heap */
+  int is_inherited;       /* it was frozen */
 } heap;
 
 static char heap_key; /* its address, in the registry */
@@ -129,6 +130,7 @@ static int inherit(lua_State *L) {
   uint64_t bytes = bytes_of(L);
   uint64_t growth = bytes / 4 > LEAST_GROWTH ? bytes / 4 : LEAST_GROWTH;
   h->freezes = 0;
+  h->is_inherited = 1;
   if (h->slab) wp_slab_inherit(h->slab);
   if (!lua_gc(L, LUA_GCISRUNNING)) return 0;
   lua_gc(L, LUA_GCGEN, percent(YOUNG_BYTES, bytes, 20),
@@ -138,6 +140,8 @@ static int inherit(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)growth);
   return 1;
 }
+
+int wp_is_frozen(lua_State *L) { return heap_of(L)->is_inherited; }
 
 /* ---- looking ------------------------------------------------------------ */
 

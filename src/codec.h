@@ -1,6 +1,6 @@
 /*
 ** Codec: Lua values to bytes and back. It never touches a descriptor, a
-** pid or a socket; it knows lua.h and base.h only.
+** pid or a socket; it knows lua.h, and below it base and slab.
 **
 ** A *message* is a list of values (the arguments or the results of one
 ** task, or one job). Shared references and cycles are kept within one
@@ -51,7 +51,7 @@ void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
 
 /* The same, but strings of WP_QUOTE_LEAST bytes and more may be left where
 ** they are: the output is then what wp_codec_iov says, until it is cleared. */
-#define WP_QUOTE_LEAST 65536u
+#define WP_QUOTE_LEAST 8192u
 void wp_codec_write_quoting(lua_State *L, wp_codec *c, int first, int n,
                             const char *label);
 
@@ -81,6 +81,10 @@ size_t wp_codec_skip(const unsigned char *data, size_t len);
 ** Without trust, names do not load modules either.
 */
 void wp_codec_trust(wp_codec *c, int trusted);
+
+/* Whether large strings that are read make the collector generational, with
+** little to do for each: for who owns the state. See codec_large.c. */
+void wp_codec_collect_young(wp_codec *c, int young);
 
 /* The table or userdata at `index` may travel by name or reference: encoders
 ** of this Lua state will ask names.lua about it. */

@@ -77,7 +77,8 @@ static inline void read_bytes(wp_reader *r, uint64_t len) {
 }
 
 static void read_text(wp_reader *r, uint64_t len) {
-  read_bytes(r, len);
+  if (len < WP_LARGE_STRING) read_bytes(r, len);
+  else wp_push_large(r->L, r->codec, (const char *)take(r, len), (size_t)len);
   if (len > WP_KEEP_MOST) wp_read_note(r, wp_read_number(r));
 }
 

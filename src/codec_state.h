@@ -48,6 +48,7 @@ struct wp_codec {
   uint32_t kept;
   uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
   wp_recent *last_key; /* in `keys` */
+  size_t living;       /* bytes after the last collection for a huge string */
   int depth, checked;  /* how deep we are; for how deep there is stack */
   int anchor;          /* stack index: nil, or the table of packed values */
   lua_Integer anchored;
@@ -56,6 +57,7 @@ struct wp_codec {
   char is_quoting;  /* in this message */
   char trusted;     /* functions by value are accepted */
   char ready;       /* names.lua has been loaded */
+  char is_young;    /* see wp_codec_collect_young */
   char state;       /* WP_IDLE … */
   const struct wp_codec *self; /* to know a codec by; see wp_codec_check */
   wp_recent keys[WP_RECENT], texts[WP_RECENT];
@@ -183,6 +185,10 @@ typedef struct wp_reader {
   uint32_t strings; /* one bit each: which of the first are strings */
   int depth, checked;
 } wp_reader;
+
+/* Pushes a string of WP_LARGE_STRING bytes or more: see codec_large.c. */
+#define WP_LARGE_STRING ((size_t)1 << 18)
+void wp_push_large(lua_State *L, wp_codec *c, const char *s, size_t len);
 
 int wp_read_corrupt(wp_reader *r, const char *what);
 void wp_read_value(wp_reader *r);

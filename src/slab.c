@@ -81,6 +81,9 @@ struct wp_slab {
   void *ud;
   unsigned char *space;
   size_t space_bytes;
+  int is_holding;          /* see wp_slab_hold */
+  void *held;
+  size_t held_size;
   _Atomic int is_idle;     /* its state has been closed */
   wp_slab *next_slab;      /* in `all_slabs` */
   uint8_t class_of[WP_SLAB_LARGEST / 8 + 1]; /* by (size + 7) / 8 */
@@ -260,10 +263,52 @@ static void give(wp_slab *s, void *block) {
   if (--p->live == 0) became_empty(s, p);
 }
 
+/* ---- huge blocks ------------------------------------------------------- */
+
+void wp_slab_hold(wp_slab *s) { s->is_holding = 1; }
+
+void wp_slab_let_go(wp_slab *s) {
+  s->is_holding = 0;
+  if (s->held) (void)s->behind(s->ud, s->held, s->held_size, 0);
+  s->held = NULL;
+  s->held_size = 0;
+}
+
+/* Instead of freeing it: 1 when it is held. */
+static int hold_back(wp_slab *s, void *block, size_t size) {
+  if (!s->is_holding || size < IN_HUGE_PAGES || size <= s->held_size) return 0;
+  wp_slab_let_go(s);
+  s->is_holding = 1;
+  s->held = block;
+  s->held_size = size;
+  return 1;
+}
+
+/* Made smaller it stays where it is. */
+static void *take_held(wp_slab *s, size_t size) {
+  if (size < IN_HUGE_PAGES || size > s->held_size) return NULL;
+  void *block = s->behind(s->ud, s->held, s->held_size, size);
+  if (!block) return NULL;
+  s->held = NULL;
+  s->held_size = 0;
+  return block;
+}
+
+/* ---- blocks of any size -------------------------------------------------- */
+
+/* Where memory is wanted nothing is held. */
+static void *ask_behind(wp_slab *s, void *block, size_t old_size,
+                        size_t size) {
+  void *got = s->behind(s->ud, block, old_size, size);
+  if (got || !s->is_holding) return got;
+  wp_slab_let_go(s);
+  return s->behind(s->ud, block, old_size, size);
+}
+
 /* Of the allocator behind. */
 static void *large_block(wp_slab *s, void *block, size_t old_size,
                          size_t size) {
-  block = s->behind(s->ud, block, old_size, size);
+  block = ask_behind(s, block, old_size, size);
   if (block && size >= IN_HUGE_PAGES) wp_shm_in_huge_pages(block, size);
   return block;
 }
@@ -271,12 +316,13 @@ static void *large_block(wp_slab *s, void *block, size_t old_size,
 static void *new_block(wp_slab *s, size_t size) {
   void *block = NULL;
   if (size <= WP_SLAB_LARGEST) block = take(s, s->class_of[(size + 7) / 8]);
+  else if (s->held) block = take_held(s, size);
   return block ? block : large_block(s, NULL, 0, size);
 }
 
 static void free_block(wp_slab *s, void *block, size_t size) {
   if (is_ours(s, block)) give(s, block);
-  else (void)s->behind(s->ud, block, size, 0);
+  else if (!hold_back(s, block, size)) (void)s->behind(s->ud, block, size, 0);
 }
 
 /* Its size in the slab is that of its class; Lua knows how much it uses. */

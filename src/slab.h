@@ -41,6 +41,14 @@ void *wp_slab_realloc(void *slab, void *block, size_t old_size,
 void wp_slab_seal(wp_slab *s);
 void wp_slab_unseal(wp_slab *s);
 
+/*
+** From hold to let_go the largest huge block that is freed is not given back,
+** and one that fits into it takes its place: its pages are there already, which
+** saves most of what making it costs. A wish that cannot be met lets go, too.
+*/
+void wp_slab_hold(wp_slab *s);
+void wp_slab_let_go(wp_slab *s);
+
 /* In a child: all blocks that are there now are the parent's. They are read,
 ** and written by who wants to, and freeing them does nothing. */
 void wp_slab_inherit(wp_slab *s);

@@ -6,7 +6,7 @@ local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool
 
-local LONG = 65536
+local LONG = 8192
 
 local function text_of(i, size)
   return (("%08d"):format(i)):rep(size // 8 + 1):sub(1, size)

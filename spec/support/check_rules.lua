@@ -37,7 +37,7 @@ local ROOMS = {
   { "launch", MECHANICS .. " workerpool engine*" },
   { "server", MECHANICS .. " workerpool engine*" },
   { "worker*", MECHANICS .. " streams workerpool engine*" },
-  { "codec*", "base codec*", "lua" },
+  { "codec*", "base slab codec*", "lua" },
   { "interrupt", "", "lua" },
   { "task*", "base figures codec* interrupt task* workerpool", "lua" },
   { "bind_system", "bind* process memory interrupt base workerpool", "lua" },

@@ -1,0 +1,62 @@
+/*
+** Codec, large strings: what the collector is told of one that is about to be
+** read. To Lua a string as large as all there is means that a full collection
+** is due, at every other task, which takes longer than copying the string; and
+** what is garbage until then pushes the rest out of the caches, or, where the
+** strings are huge, takes as much memory again.
+**
+** In a worker such a string comes with a collection of what is young instead:
+** the one before is freed by it. What is there for longer is collected when
+** tasks allocate, as ever, or when strings alone have added 16 MB.
+*/
+#include "codec_state.h"
+#include "slab.h"
+
+/* A huge one: what the one before has left is collected first. */
+#define HUGE_STRING ((size_t)1 << 24)
+#define MOST_GROWTH ((size_t)1 << 24)
+/* Of the heap in percent, as Lua has them by itself. */
+enum { USUAL_GROWTH = 100, LARGEST_GROWTH = 1000 };
+
+void wp_codec_collect_young(wp_codec *c, int young) {
+  c->is_young = young != 0;
+}
+
+static size_t bytes_of(lua_State *L) {
+  return ((size_t)lua_gc(L, LUA_GCCOUNT) << 10) +
+         (size_t)lua_gc(L, LUA_GCCOUNTB);
+}
+
+/* A full collection is cheap as long as what lives is little more than one
+** such string. */
+static void make_way(lua_State *L, wp_codec *c, size_t len) {
+  size_t bytes = bytes_of(L);
+  if (bytes < c->living) c->living = bytes;
+  if (bytes - c->living < len / 2 || c->living > len + len / 4) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  c->living = bytes_of(L);
+}
+
+/* Want of memory raises, and has made the slab let go. */
+static void push_huge(lua_State *L, wp_codec *c, const char *s, size_t len) {
+  void *ud;
+  wp_slab *slab = lua_getallocf(L, &ud) == wp_slab_realloc ? ud : NULL;
+  if (slab) wp_slab_hold(slab);
+  make_way(L, c, len);
+  lua_pushlstring(L, s, len);
+  if (slab) wp_slab_let_go(slab);
+}
+
+static int growth_of(lua_State *L) {
+  size_t percent = MOST_GROWTH * 100 / (bytes_of(L) + 1);
+  if (percent < USUAL_GROWTH) return USUAL_GROWTH;
+  return percent > LARGEST_GROWTH ? LARGEST_GROWTH : (int)percent;
+}
+
+void wp_push_large(lua_State *L, wp_codec *c, const char *s, size_t len) {
+  int runs = lua_gc(L, LUA_GCISRUNNING), young = runs && c->is_young;
+  if (young) lua_gc(L, LUA_GCGEN, 0, growth_of(L));
+  if (runs && len >= HUGE_STRING) push_huge(L, c, s, len);
+  else lua_pushlstring(L, s, len);
+  if (young) lua_gc(L, LUA_GCGEN, 0, USUAL_GROWTH);
+}
