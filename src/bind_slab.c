@@ -141,7 +141,10 @@ static int inherit(lua_State *L) {
   return 1;
 }
 
-int wp_is_frozen(lua_State *L) { return heap_of(L)->is_inherited; }
+int wp_is_collector_set(lua_State *L) {
+  const heap *h = heap_of(L);
+  return h->is_inherited || h->is_off;
+}
 
 /* ---- looking ------------------------------------------------------------ */
 

@@ -255,7 +255,7 @@ static int link_run(lua_State *L) {
   int n_prefix = lua_gettop(L) - 5;
   uint32_t job_id = l->batch.job_id;
   int got;
-  wp_codec_collect_young(codec, !wp_is_frozen(L));
+  wp_codec_collect_young(codec, !wp_is_collector_set(L));
   do {
     prepare(L, l, codec);
     if (run_parcel(L, l, n_prefix) < 0) leave(L, l);
