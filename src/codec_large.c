@@ -15,6 +15,7 @@
 /* A huge one: what the one before has left is collected first. */
 #define HUGE_STRING ((size_t)1 << 24)
 #define MOST_GROWTH ((size_t)1 << 24)
+#define MOST_IN_ALL 4 /* as many such strings, by their size */
 /* Of the heap in percent, as Lua has them by itself. */
 enum { USUAL_GROWTH = 100, LARGEST_GROWTH = 1000 };
 
@@ -28,9 +29,11 @@ static size_t bytes_of(lua_State *L) {
 }
 
 /* A full collection is cheap as long as what lives is little more than one
-** such string. */
+** such string. What lives is not known at first: where there is much, it may
+** well be millions of small things. */
 static void make_way(lua_State *L, wp_codec *c, size_t len) {
   size_t bytes = bytes_of(L);
+  if (bytes / MOST_IN_ALL > len) return;
   if (bytes < c->living) c->living = bytes;
   if (bytes - c->living < len / 2 || c->living > len + len / 4) return;
   lua_gc(L, LUA_GCCOLLECT);
@@ -53,9 +56,19 @@ static int growth_of(lua_State *L) {
   return percent > LARGEST_GROWTH ? LARGEST_GROWTH : (int)percent;
 }
 
+/* A task that makes it incremental after we have changed it wants it so. */
+static int look_at_young(lua_State *L, wp_codec *c) {
+  if (!c->is_young || c->is_refused) return 0;
+  int mode = lua_gc(L, LUA_GCGEN, 0, growth_of(L));
+  c->is_refused = mode == LUA_GCINC && c->has_turned;
+  c->has_turned = 1;
+  if (c->is_refused) lua_gc(L, LUA_GCINC, 0, 0, 0);
+  return !c->is_refused;
+}
+
 void wp_push_large(lua_State *L, wp_codec *c, const char *s, size_t len) {
-  int runs = lua_gc(L, LUA_GCISRUNNING), young = runs && c->is_young;
-  if (young) lua_gc(L, LUA_GCGEN, 0, growth_of(L));
+  int runs = lua_gc(L, LUA_GCISRUNNING);
+  int young = runs && look_at_young(L, c);
   if (runs && len >= HUGE_STRING) push_huge(L, c, s, len);
   else lua_pushlstring(L, s, len);
   if (young) lua_gc(L, LUA_GCGEN, 0, USUAL_GROWTH);

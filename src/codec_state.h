@@ -58,6 +58,7 @@ struct wp_codec {
   char trusted;     /* functions by value are accepted */
   char ready;       /* names.lua has been loaded */
   char is_young;    /* see wp_codec_collect_young */
+  char has_turned, is_refused; /* likewise: it has done so; a task objects */
   char state;       /* WP_IDLE … */
   const struct wp_codec *self; /* to know a codec by; see wp_codec_check */
   wp_recent keys[WP_RECENT], texts[WP_RECENT];

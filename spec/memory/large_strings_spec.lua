@@ -66,6 +66,16 @@ describe("A worker that is sent large strings", function()
     assert.is_true(pool:apply(megabytes) < 30)
   end)
 
+  it("has its collector changed once, and not against a task's wish", function()
+    local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
+    -- Returns what it was.
+    local function set(mode) return collectgarbage(mode) end
+    pool:apply(string.len, { LARGE })
+    assert.are.equal("generational", pool:apply(set, { "incremental" }))
+    for _ = 1, 3 do pool:apply(string.len, { LARGE }) end
+    assert.are.equal("incremental", pool:apply(set, { "incremental" }))
+  end)
+
   it("leaves a collector alone that has been stopped", function()
     local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
     pool:apply(collectgarbage, { "stop" })
