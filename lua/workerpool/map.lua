@@ -176,7 +176,8 @@ function Run:send_chunks(chunks, tasks)
       return
     end
     chunks, tasks = chunks - 1, tasks - sent
-    if self:is_heavy() then chunks, tasks = self:room() end
+    -- The user's code may have sent other tasks meanwhile.
+    if not self.source.is_plain or self:is_heavy() then chunks, tasks = self:room() end
   end
 end
 

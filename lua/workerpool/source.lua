@@ -88,6 +88,7 @@ end
 ---@class workerpool.Source
 ---@field kind "range"|"list"|"iterator"
 ---@field single boolean elements are not to be unpacked
+---@field is_plain boolean? taking tasks runs no code of the user's
 ---@field length integer? number of tasks; nil while unknown
 ---@field taken integer number of tasks handed out so far
 local Source = { __name = "workerpool.source" }
@@ -221,14 +222,16 @@ end
 local function list_parts(tasks)
   local length, message = checked_length(tasks)
   if not length then return nil, message end
-  return { kind = "list", length = length, _take = take_list }
+  return { kind = "list", length = length, _take = take_list, is_plain = true }
 end
 
 -- A float range is read through its own arithmetic: adding the step to the
 -- first number of each chunk would let the last bits depend on the chunks.
 local function range_parts(tasks)
   local integers = math.type(tasks._first) == "integer"
-  return { kind = integers and "range" or "list", length = #tasks, _take = take_object }
+  return {
+    kind = integers and "range" or "list", length = #tasks, _take = take_object, is_plain = true,
+  }
 end
 
 local function object_parts(tasks)
