@@ -16,9 +16,6 @@
 
 #include <lauxlib.h>
 
-/* A buffer that one message made huge is not kept for the next. */
-enum { SPARE_BYTES = 1 << 24 };
-
 static int new_codec(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) luaL_checktype(L, 1, LUA_TTABLE);
   wp_codec *c = wp_codec_new(L);
@@ -29,23 +26,9 @@ static int new_codec(lua_State *L) {
   return 1;
 }
 
-/* The message is written behind what others may have in the output. */
-static int encode_from(lua_State *L, int first, const char *label) {
-  wp_codec *c = wp_codec_check(L, 1);
-  wp_bytes *out = wp_codec_output(c);
-  size_t start = out->len;
-  wp_codec_write(L, c, first, lua_gettop(L) - first + 1, label);
-  size_t length = out->len - start;
-  out->len = start;
-  lua_pushlstring(L, (const char *)out->data + start, length);
-  if (start == 0 && out->cap > SPARE_BYTES) wp_bytes_free(out);
-  return 1;
-}
-
-static int encode(lua_State *L) { return encode_from(L, 2, "args"); }
-
 static int encode_as(lua_State *L) {
-  return encode_from(L, 3, luaL_checkstring(L, 2));
+  wp_codec_push_message(L, wp_codec_check(L, 1), 3, luaL_checkstring(L, 2));
+  return 1;
 }
 
 static size_t check_offset(lua_State *L, size_t length) {
@@ -95,7 +78,7 @@ static int note_name(lua_State *L) {
 
 /* stack: … -> …; the codec's metatable gets its methods. */
 static void add_methods(lua_State *L) {
-  static const luaL_Reg methods[] = {{"encode", encode},
+  static const luaL_Reg methods[] = {{"encode", wp_codec_encode},
                                      {"encode_as", encode_as},
                                      {"decode", decode},
                                      {"trust", trust},

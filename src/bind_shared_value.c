@@ -106,7 +106,8 @@ static int write_protected(lua_State *L) {
   wp_box *box = lua_touserdata(L, 4);
   wp_bytes *out = wp_codec_output(c);
   out->len = 0;
-  wp_codec_write(L, c, 1, 1, lua_tostring(L, 2));
+  lua_pushvalue(L, 1);
+  wp_codec_write(L, c, 5, 1, lua_tostring(L, 2));
   append(L, box, out->data, out->len);
   return 0;
 }

@@ -61,7 +61,11 @@ static wp_bytes *new_bytes(lua_State *L) {
 /* In the registry: the wp_run of core.run, for core.run_stage. */
 static const char running_key;
 
-static int reply(void *ud, const struct iovec *iov, int n) {
+static int reply(void *ud, const void *data, size_t length) {
+  return wp_bytes_append(ud, data, length);
+}
+
+static int reply_gathered(void *ud, const struct iovec *iov, int n) {
   int status = WP_OK;
   for (int i = 0; i < n && status == WP_OK; i++)
     status = wp_bytes_append(ud, iov[i].iov_base, iov[i].iov_len);
@@ -106,6 +110,7 @@ static int run(lua_State *L) {
   wp_bytes *results = new_bytes(L);
   wp_run *running = lua_newuserdatauv(L, sizeof(*running), 0);
   r.reply = reply;
+  r.reply_gathered = reply_gathered;
   r.ud = results;
   *running = r;
   lua_pushvalue(L, -1);

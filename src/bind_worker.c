@@ -98,13 +98,16 @@ static int send_printed(wp_link *l) {
   return status;
 }
 
-static int reply(void *ud, const struct iovec *iov, int n) {
+static int reply(void *ud, const void *data, size_t length) {
   wp_link *l = ud;
-  if (l->batch.flags & FLAG_PRINTED) {
-    int status = send_printed(l);
-    if (status < 0) return status;
-  }
-  return wp_replyv(l->worker, iov, n);
+  int status = l->batch.flags & FLAG_PRINTED ? send_printed(l) : WP_OK;
+  return status < 0 ? status : wp_reply(l->worker, data, length);
+}
+
+static int reply_gathered(void *ud, const struct iovec *iov, int n) {
+  wp_link *l = ud;
+  int status = l->batch.flags & FLAG_PRINTED ? send_printed(l) : WP_OK;
+  return status < 0 ? status : wp_replyv(l->worker, iov, n);
 }
 
 /* See errors.from. */
@@ -127,6 +130,7 @@ static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
                     .stop_at_failure = (b->flags & FLAG_STOP) != 0,
                     .seeded = (b->flags & FLAG_SEEDED) != 0,
                     .reply = reply,
+                    .reply_gathered = reply_gathered,
                     .explain = explain,
                     .stamp = b->flags & FLAG_TIMED ? stamp : NULL,
                     .laps = wp_worker_laps(l->worker),

@@ -84,12 +84,8 @@ wp_codec *wp_codec_new(lua_State *L) {
   return c;
 }
 
-/* By its size, and by its address, which nothing else holds where we have it:
-** to ask for the metatable takes 300 instructions more, half a number. */
 wp_codec *wp_codec_check(lua_State *L, int index) {
-  wp_codec *c = lua_touserdata(L, index);
-  if (c && lua_rawlen(L, index) == sizeof(*c) && c->self == c) return c;
-  return luaL_checkudata(L, index, WP_CODEC_NAME);
+  return wp_codec_at(L, index);
 }
 
 wp_bytes *wp_codec_output(wp_codec *c) { return &c->out; }
@@ -100,6 +96,34 @@ void wp_codec_push(lua_State *L, wp_codec *c) {
   push_codecs(L);
   lua_rawgetp(L, -1, c);
   lua_remove(L, -2);
+}
+
+static void push_living(lua_State *L, wp_codec *c) {
+  wp_codec_push(L, c);
+  if (lua_isnil(L, -1)) luaL_error(L, "the codec has been collected");
+}
+
+void wp_codec_own(lua_State *L, wp_codec *c, int table, lua_Integer i) {
+  push_living(L, c);
+  if (lua_getiuservalue(L, -1, table) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, -3, table);
+  }
+  lua_pushvalue(L, -3);
+  lua_rawseti(L, -2, i);
+  lua_pop(L, 3);
+}
+
+void wp_codec_disown(lua_State *L, wp_codec *c, int table) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  wp_codec_push(L, c);
+  if (!lua_isnil(L, -1)) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, table);
+  }
+  lua_pop(L, 1);
 }
 
 /* stack: refs -> */
@@ -138,8 +162,7 @@ void wp_codec_prepare(lua_State *L, wp_codec *c) {
 
 /* stack: … -> …, function, refs */
 static void push_question(lua_State *L, wp_codec *c, const char *what) {
-  wp_codec_push(L, c);
-  if (lua_isnil(L, -1)) luaL_error(L, "the codec has been collected");
+  push_living(L, c);
   lua_getiuservalue(L, -1, WP_OWN_NAMES);
   lua_getfield(L, -1, what);
   lua_getiuservalue(L, -3, WP_OWN_REFS);

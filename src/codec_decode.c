@@ -162,8 +162,7 @@ static void read_odd_key(wp_reader *r, unsigned tag, uint64_t owed) {
 }
 
 /* stack: …, t -> …, t */
-static inline __attribute__((always_inline)) void read_pair(wp_reader *r,
-                                                            uint64_t owed) {
+WP_INLINE void read_pair(wp_reader *r, uint64_t owed) {
   unsigned tag = *take(r, 1);
   if (tag >> 5 == WP_TAG_KEPT >> 5) read_first_kept(r, tag - WP_TAG_KEPT);
   else if (tag >> 5 == WP_TAG_TEXT >> 5) read_bytes(r, tag - WP_TAG_TEXT);
@@ -327,9 +326,7 @@ static void read_tagged(wp_reader *r, unsigned tag) {
 
 /* Inlined where tables are read, so that a level of nesting is one frame of
 ** C: processors guess returns well only from some thirty calls. */
-static inline __attribute__((always_inline)) void read_tag(wp_reader *r,
-                                                           unsigned tag,
-                                                           uint64_t owed) {
+WP_INLINE void read_tag(wp_reader *r, unsigned tag, uint64_t owed) {
   if (tag < WP_TAG_TEXT) {
     lua_pushinteger(r->L, (lua_Integer)tag);
   } else if (tag < WP_TAG_MAP) {
@@ -347,8 +344,7 @@ static inline __attribute__((always_inline)) void read_tag(wp_reader *r,
   }
 }
 
-static inline __attribute__((always_inline)) void read_value(wp_reader *r,
-                                                             uint64_t owed) {
+WP_INLINE void read_value(wp_reader *r, uint64_t owed) {
   read_tag(r, *take(r, 1), owed);
 }
 

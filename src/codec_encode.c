@@ -111,14 +111,15 @@ int wp_write_again(wp_codec *c, lua_State *L, const void *object,
   return write_again(c, L, object, where);
 }
 
-void wp_write_check_depth(wp_codec *c, lua_State *L, const wp_place *where) {
-  if (c->depth > WP_LIMIT_DEPTH) {
-    lua_pushfstring(L, "nested deeper than %d levels", WP_LIMIT_DEPTH);
-    wp_path_fail(L, where);
-  }
-  luaL_checkstack(L, WP_CHECK_SLOTS, "value nested too deep");
-  c->checked = c->depth + WP_CHECK_LEVELS - 1;
-  if (c->checked > WP_LIMIT_DEPTH) c->checked = WP_LIMIT_DEPTH;
+int wp_write_too_deep(lua_State *L, const wp_place *where) {
+  lua_pushfstring(L, "nested deeper than %d levels", WP_LIMIT_DEPTH);
+  return wp_path_fail(L, where);
+}
+
+/* The table at `t` is on top of the stack. */
+static void raise_ceiling(wp_codec *c, lua_State *L, int t) {
+  wp_check_stack(L, WP_CHECK_SLOTS, "value nested too deep");
+  c->ceiling = t + WP_CEILING;
 }
 
 /* ---- values ------------------------------------------------------------- */
@@ -138,8 +139,8 @@ static int write_rare(wp_codec *c, lua_State *L, int at, int type,
 /* There must be room for a scalar. Inlined where tables are written, so that
 ** a level of nesting is one frame of C: processors guess returns well only
 ** from some thirty calls. */
-static inline __attribute__((always_inline)) int write_typed(
-    wp_codec *c, lua_State *L, int at, int type, const wp_place *where) {
+WP_INLINE int write_typed(wp_codec *c, lua_State *L, int at, int type,
+                          const wp_place *where) {
   if (type == LUA_TNUMBER) {
     put_number(c, L, at);
     return 1;
@@ -249,8 +250,8 @@ static int write_new_key(wp_codec *c, lua_State *L, int t,
 
 /* After a key comes mostly the one that came after it last time. Then a
 ** single question to Lua is enough. */
-static inline __attribute__((always_inline)) int write_pair(
-    wp_codec *c, lua_State *L, int t, const wp_place *where) {
+WP_INLINE int write_pair(wp_codec *c, lua_State *L, int t,
+                         const wp_place *where) {
   wp_recent *guess = c->last_key->next;
   room(c, L, 2 * WP_SCALAR_MOST);
   if (lua_topointer(L, t + 1) == guess->object && guess->period == c->period) {
@@ -278,8 +279,8 @@ static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
 }
 
 /* stack: t, key, value -> t */
-static inline int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
-                             const wp_place *where) {
+WP_INLINE int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
+                         const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
   int was_float = 0;
@@ -294,13 +295,13 @@ static inline int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
       if (!write_typed(c, L, t + 2, type, &place)) return 0;
       was_float = 0;
     } else if (lua_isinteger(L, t + 2)) {
-      put_integer(c, lua_tointeger(L, t + 2));
+      c->pen = store_integer(c->pen, lua_tointeger(L, t + 2));
       was_float = 0;
     } else if (was_float && n - i >= FLOATS_LEAST) {
       way = write_floats(c, L, t, &i, n);
       continue;
     } else {
-      put_float(c, lua_tonumber(L, t + 2));
+      put_number(c, L, t + 2);
       was_float = 1;
     }
     way = step(L, t, ++i);
@@ -325,12 +326,11 @@ static void mark_map(wp_codec *c, lua_State *L, size_t tag, size_t pairs) {
   wp_write_tag(c, L, WP_TAG_END);
 }
 
-/* stack: t, key, value -> t */
-static inline int write_map(wp_codec *c, lua_State *L, int t,
-                            const wp_place *where) {
+/* The pairs from here on; `pairs` have been written behind `tag`.
+** stack: t, key, value -> t */
+WP_INLINE int write_map(wp_codec *c, lua_State *L, int t, size_t tag,
+                        size_t pairs, const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
-  size_t pairs = 0, tag = offset(c);
-  c->pen++;
   do {
     if (!write_pair(c, L, t, &place)) return 0;
     lua_settop(L, t + 1);
@@ -341,16 +341,24 @@ static inline int write_map(wp_codec *c, lua_State *L, int t,
 }
 
 /* There must be room. A table with items that does not begin with one goes as
-** pairs, too: its items are in its hash part anyway. stack: t -> t */
-static inline int write_contents(wp_codec *c, lua_State *L, int t,
-                                 const wp_place *where) {
-  lua_pushnil(L);
-  if (!lua_next(L, t)) {
-    put(c, WP_TAG_MAP);
-    return 1;
-  }
-  if (!is_next(L, t, 1)) return write_map(c, L, t, where);
-  return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
+** pairs, too: its items are in its hash part anyway.
+** stack: t, key, value -> t */
+WP_INLINE int write_contents(wp_codec *c, lua_State *L, int t,
+                             const wp_place *where) {
+  size_t tag = offset(c);
+  if (is_next(L, t, 1))
+    return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
+  c->pen++;
+  return write_map(c, L, t, tag, 0, where);
+}
+
+int wp_write_begun(wp_codec *c, lua_State *L, int t, size_t tag, size_t pairs,
+                   const wp_place *where) {
+  write_again(c, L, lua_topointer(L, t), where);
+  wp_write_deeper(c, L, where);
+  room(c, L, WP_SCALAR_MOST);
+  return pairs == 0 ? write_contents(c, L, t, where)
+                    : write_map(c, L, t, tag, pairs, where);
 }
 
 /* The table is on top of the stack. There is room for a scalar, and in what
@@ -360,13 +368,18 @@ static int write_table(wp_codec *c, lua_State *L, int t,
   const void *p = lua_topointer(L, t);
   if (wp_known_has(c->known, p) && wp_write_known(c, L, t)) return 1;
   if (write_again(c, L, p, where)) return 1;
-  int checked = wp_write_deeper(c, L, where);
+  wp_write_deeper(c, L, where);
+  if (t > c->ceiling) raise_ceiling(c, L, t);
   int go_on = 2;
   if (lua_getmetatable(L, t)) {
     go_on = wp_write_object(c, L, t, where);
     room(c, L, WP_SCALAR_MOST);
   }
-  if (go_on == 2) go_on = write_contents(c, L, t, where);
-  wp_write_back(c, checked);
+  if (go_on == 2) {
+    lua_pushnil(L);
+    if (lua_next(L, t)) go_on = write_contents(c, L, t, where);
+    else put(c, WP_TAG_MAP);
+  }
+  wp_write_back(c);
   return go_on;
 }

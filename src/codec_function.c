@@ -167,11 +167,11 @@ int wp_write_function(wp_codec *c, lua_State *L, int at,
   }
   uint64_t number = c->objects;
   if (wp_write_again(c, L, p, where)) return 1;
-  int checked = wp_write_deeper(c, L, where);
+  wp_write_deeper(c, L, where);
   wp_write_tag(c, L, WP_TAG_FUNCTION);
   if (!write_code(c, L, at, where)) return 0;
   if (!write_upvalues(c, L, at, number, where)) return 0;
-  wp_write_back(c, checked);
+  wp_write_back(c);
   return 1;
 }
 

@@ -133,14 +133,15 @@ static void write_class(wp_codec *c, lua_State *L, const class *k) {
 /* Keeps what __workerpool_pack gave until the message is written: a table
 ** that is made for the occasion must not leave its address to another. */
 static void anchor(wp_codec *c, lua_State *L, int first, int last) {
-  if (lua_isnil(L, c->anchor)) {
-    lua_newtable(L);
-    lua_replace(L, c->anchor);
-  }
   for (int i = first; i <= last; i++) {
     lua_pushvalue(L, i);
-    lua_rawseti(L, c->anchor, ++c->anchored);
+    wp_codec_own(L, c, WP_OWN_PACKED, ++c->anchored);
   }
+}
+
+void wp_anchor_forget(lua_State *L, wp_codec *c) {
+  wp_codec_disown(L, c, WP_OWN_PACKED);
+  c->anchored = 0;
 }
 
 /* stack: metatable at mt -> results from mt + 1 on */
@@ -154,7 +155,6 @@ static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
     wp_path_fail(L, where);
   }
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  c->checked = c->depth;
   anchor(c, L, mt + 1, lua_gettop(L));
   return lua_gettop(L) - mt;
 }
@@ -206,9 +206,9 @@ int wp_write_userdata(wp_codec *c, lua_State *L, int at,
   if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
     return fail_type(L, at, where);
   if (!wp_write_again(c, L, p, where)) {
-    int checked = wp_write_deeper(c, L, where);
+    wp_write_deeper(c, L, where);
     if (!write_instance(c, L, at, where)) return 0;
-    wp_write_back(c, checked);
+    wp_write_back(c);
   }
   lua_settop(L, top);
   return 1;

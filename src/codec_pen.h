@@ -10,7 +10,10 @@
 
 #include <string.h>
 
-enum { WP_SCALAR_MOST = 16 }; /* bytes of a number with its tag, and more */
+enum {
+  WP_SCALAR_MOST = 16, /* bytes of a number with its tag, and more */
+  WP_WORD_MOST = WP_TEXT_INLINE + WP_SCALAR_MOST
+};
 
 /* Makes the buffer larger, or raises. */
 void wp_pen_grow(wp_codec *c, lua_State *L, size_t n);
@@ -43,29 +46,35 @@ static inline void put_varint(wp_codec *c, uint64_t n) {
 
 /*
 ** Stores of bytes may change anything, says C, also the pen: it is read once
-** and stored once for a value. That is 2 % of what a record takes.
+** and stored once for a value. That is 2 % of what a record takes. What is
+** called store_… returns where the next byte goes.
 */
-static inline void put_tagged(wp_codec *c, int tag, const void *data,
-                              size_t n) {
-  unsigned char *p = c->pen;
+static inline unsigned char *store_tagged(unsigned char *p, int tag,
+                                          const void *data, size_t n) {
   *p = (unsigned char)tag;
   memcpy(p + 1, data, n);
-  c->pen = p + 1 + n;
+  return p + 1 + n;
 }
 
-static inline void put_integer(wp_codec *c, lua_Integer n) {
+static inline unsigned char *store_integer(unsigned char *p, lua_Integer n) {
   int16_t n16 = (int16_t)n;
   int32_t n32 = (int32_t)n;
   int8_t n8 = (int8_t)n;
-  if ((lua_Unsigned)n < WP_INT_INLINE) put(c, (int)n);
-  else if (n == n8) put_tagged(c, WP_TAG_INT8, &n8, sizeof(n8));
-  else if (n == n16) put_tagged(c, WP_TAG_INT16, &n16, sizeof(n16));
-  else if (n == n32) put_tagged(c, WP_TAG_INT32, &n32, sizeof(n32));
-  else put_tagged(c, WP_TAG_INT64, &n, sizeof(n));
+  if ((lua_Unsigned)n < WP_INT_INLINE) {
+    *p = (unsigned char)n;
+    return p + 1;
+  }
+  if (n == n8) return store_tagged(p, WP_TAG_INT8, &n8, sizeof(n8));
+  if (n == n16) return store_tagged(p, WP_TAG_INT16, &n16, sizeof(n16));
+  if (n == n32) return store_tagged(p, WP_TAG_INT32, &n32, sizeof(n32));
+  return store_tagged(p, WP_TAG_INT64, &n, sizeof(n));
 }
 
-static inline void put_float(wp_codec *c, lua_Number n) {
-  put_tagged(c, WP_TAG_FLOAT, &n, sizeof(n));
+static inline unsigned char *store_number(unsigned char *p, lua_State *L,
+                                          int at) {
+  if (lua_isinteger(L, at)) return store_integer(p, lua_tointeger(L, at));
+  lua_Number n = lua_tonumber(L, at);
+  return store_tagged(p, WP_TAG_FLOAT, &n, sizeof(n));
 }
 
 /* Up to 32 bytes, by two stores that may overlap: most strings are so short
@@ -94,6 +103,14 @@ static inline void put_short(wp_codec *c, const char *s, size_t len) {
   c->pen = p + len;
 }
 
+/* A string of less than WP_TEXT_INLINE bytes. */
+static inline unsigned char *store_word(unsigned char *p, const char *s,
+                                        size_t len) {
+  *p = (unsigned char)(WP_TAG_TEXT + len);
+  copy_short(p + 1, s, len);
+  return p + 1 + len;
+}
+
 /* Any string; makes room. */
 static inline void put_word(wp_codec *c, lua_State *L, const char *s,
                             size_t len) {
@@ -101,11 +118,8 @@ static inline void put_word(wp_codec *c, lua_State *L, const char *s,
     wp_write_text(c, L, s, len);
     return;
   }
-  room(c, L, WP_TEXT_INLINE + WP_SCALAR_MOST);
-  unsigned char *p = c->pen;
-  *p = (unsigned char)(WP_TAG_TEXT + len);
-  copy_short(p + 1, s, len);
-  c->pen = p + 1 + len;
+  room(c, L, WP_WORD_MOST);
+  c->pen = store_word(c->pen, s, len);
 }
 
 /* There must be room. */
@@ -120,8 +134,7 @@ static inline void put_kept(wp_codec *c, uint32_t number) {
 
 /* There must be room. */
 static inline void put_number(wp_codec *c, lua_State *L, int at) {
-  if (lua_isinteger(L, at)) put_integer(c, lua_tointeger(L, at));
-  else put_float(c, lua_tonumber(L, at));
+  c->pen = store_number(c->pen, L, at);
 }
 
 #endif

@@ -30,24 +30,11 @@ void wp_quote_forget(wp_codec *c) {
   c->quotes.len = n * sizeof(*q);
 }
 
-/* stack: … -> … */
-static void pin(wp_codec *c, lua_State *L, int at, lua_Integer number) {
-  wp_codec_push(L, c);
-  if (lua_getiuservalue(L, -1, WP_OWN_QUOTED) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, -3, WP_OWN_QUOTED);
-  }
-  lua_pushvalue(L, at);
-  lua_rawseti(L, -2, number);
-  lua_pop(L, 2);
-}
-
 void wp_write_quote(wp_codec *c, lua_State *L, int at, const char *s,
                     size_t len) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  pin(c, L, at, (lua_Integer)count_quotes(c) + 1);
+  lua_pushvalue(L, at);
+  wp_codec_own(L, c, WP_OWN_QUOTED, (lua_Integer)count_quotes(c) + 1);
   room(c, L, WP_SCALAR_MOST);
   put(c, WP_TAG_TEXTV);
   put_varint(c, len);
@@ -60,11 +47,7 @@ void wp_codec_clear(lua_State *L, wp_codec *c) {
   c->out.len = 0;
   if (c->quotes.len == 0) return;
   c->quotes.len = 0;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
-  wp_codec_push(L, c);
-  lua_pushnil(L);
-  lua_setiuservalue(L, -2, WP_OWN_QUOTED);
-  lua_pop(L, 1);
+  wp_codec_disown(L, c, WP_OWN_QUOTED);
 }
 
 static struct iovec piece(const void *data, size_t length) {
@@ -82,6 +65,10 @@ static int list_pieces(wp_codec *c, struct iovec *iov) {
   }
   iov[n++] = piece(c->out.data + from, c->out.len - from);
   return n;
+}
+
+const wp_bytes *wp_codec_whole(const wp_codec *c) {
+  return c->quotes.len ? NULL : &c->out;
 }
 
 const struct iovec *wp_codec_iov(lua_State *L, wp_codec *c, int *n) {

@@ -10,6 +10,7 @@
 #include "codec_path.h"
 #include "codec_seen.h"
 
+#include <lauxlib.h>
 #include <lua.h>
 
 /* Short strings written lately, by address: Lua has each of them once. */
@@ -35,6 +36,9 @@ typedef struct wp_known {
   uint64_t bits[64];
 } wp_known;
 
+/* Where a call is a part of the cost that can be seen. */
+#define WP_INLINE static inline __attribute__((always_inline))
+
 enum { WP_IDLE, WP_BUSY, WP_CLOSED };
 
 struct wp_codec {
@@ -49,9 +53,10 @@ struct wp_codec {
   uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
   wp_recent *last_key; /* in `keys` */
   size_t living;       /* bytes after the last collection for a huge string */
-  int depth, checked;  /* how deep we are; for how deep there is stack */
-  int anchor;          /* stack index: nil, or the table of packed values */
-  lua_Integer anchored;
+  int depth;
+  int ceiling;         /* the highest place for a table that has the stack it
+                       ** needs above it */
+  lua_Integer anchored; /* values in WP_OWN_PACKED */
   unsigned char head;
   char looked;      /* for modules loaded lately, in this message */
   char is_quoting;  /* in this message */
@@ -60,7 +65,7 @@ struct wp_codec {
   char is_young;    /* see wp_codec_collect_young */
   char has_turned, is_refused; /* likewise: it has done so; a task objects */
   char state;       /* WP_IDLE … */
-  const struct wp_codec *self; /* to know a codec by; see wp_codec_check */
+  const struct wp_codec *self; /* to know a codec by; see wp_codec_at */
   wp_recent keys[WP_RECENT], texts[WP_RECENT];
 };
 
@@ -71,11 +76,26 @@ enum {
   WP_OWN_CODE,      /* weak: function -> its code */
   WP_OWN_LAST,      /* the code dumped last */
   WP_OWN_QUOTED,    /* the strings that the output quotes */
-  WP_OWN_COUNT = WP_OWN_QUOTED
+  WP_OWN_PACKED,    /* what __workerpool_pack gave, in this message */
+  WP_OWN_COUNT = WP_OWN_PACKED
 };
+
+/* wp_codec_check. By its size, and by its address, which nothing else holds
+** where we have it: to ask for the metatable takes 300 instructions more, half
+** a number. */
+static inline wp_codec *wp_codec_at(lua_State *L, int index) {
+  wp_codec *c = lua_touserdata(L, index);
+  if (c && lua_rawlen(L, index) == sizeof(*c) && c->self == c) return c;
+  return luaL_checkudata(L, index, WP_CODEC_NAME);
+}
 
 /* Pushes the userdata of the codec, or nil when it is being collected. */
 void wp_codec_push(lua_State *L, wp_codec *c);
+
+/* Puts the value on top of the stack into a table of the codec, as number `i`;
+** forgets that table. stack: value -> */
+void wp_codec_own(lua_State *L, wp_codec *c, int table, lua_Integer i);
+void wp_codec_disown(lua_State *L, wp_codec *c, int table);
 
 /* Loads names.lua, once. */
 void wp_codec_prepare(lua_State *L, wp_codec *c);
@@ -113,10 +133,24 @@ static inline void wp_known_add(wp_known *k, const void *p) {
 ** key, value, and one more), and for how many levels it is asked at once. */
 enum {
   WP_CHECK_LEVELS = 16,
-  WP_CHECK_SLOTS = 4 * WP_CHECK_LEVELS + LUA_MINSTACK
+  WP_CHECK_SLOTS = 4 * WP_CHECK_LEVELS + LUA_MINSTACK,
+  WP_CEILING = 4 * (WP_CHECK_LEVELS - 1) /* above where it was asked for */
 };
 
+static inline void wp_check_stack(lua_State *L, int slots, const char *what) {
+  if (!lua_checkstack(L, slots)) luaL_error(L, "stack overflow (%s)", what);
+}
+
 /* ---- the encoder, over its files ---------------------------------------- */
+
+/* Any message: values first … first+n-1. */
+void wp_write_all(wp_codec *c, lua_State *L, int first, int n,
+                  const char *label);
+/* The message of one table of which `bytes` have been written, with `pairs`;
+** the next is on the stack, which has been checked. stack: t, key, value -> t
+*/
+void wp_write_on(wp_codec *c, lua_State *L, int t, size_t pairs, size_t bytes,
+                 const char *label);
 
 /*
 ** These return 1, or 0 to say that names have changed and that the message
@@ -124,6 +158,11 @@ enum {
 ** was.
 */
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
+/* The table that is the only value of the message; of what is in it, the pair
+** on the stack comes next, and `pairs` before it have been written behind the
+** tag at that offset. stack: t, key, value -> t */
+int wp_write_begun(wp_codec *c, lua_State *L, int t, size_t tag, size_t pairs,
+                   const wp_place *where);
 int wp_write_function(wp_codec *c, lua_State *L, int at,
                       const wp_place *where);
 int wp_write_userdata(wp_codec *c, lua_State *L, int at,
@@ -153,24 +192,18 @@ void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n);
 /* The slot of a key in c->seen, after making room. */
 wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key);
 
-/* One level more: checks that it is not too many, and that there is stack for
-** it. Who has pushed more than a table needs makes the next one look again. */
-void wp_write_check_depth(wp_codec *c, lua_State *L, const wp_place *where);
+/* Lets go of what __workerpool_pack gave. */
+void wp_anchor_forget(lua_State *L, wp_codec *c);
 
-/* Returns what wp_write_back is to be given: a level further up stands lower
-** on the stack, and has less room above it than those that have been checked
-** below. */
-static inline int wp_write_deeper(wp_codec *c, lua_State *L,
-                                  const wp_place *where) {
-  int checked = c->checked;
-  if (++c->depth > checked) wp_write_check_depth(c, L, where);
-  return checked;
+/* One level more, and back. */
+int wp_write_too_deep(lua_State *L, const wp_place *where);
+
+static inline void wp_write_deeper(wp_codec *c, lua_State *L,
+                                   const wp_place *where) {
+  if (++c->depth > WP_LIMIT_DEPTH) wp_write_too_deep(L, where);
 }
 
-static inline void wp_write_back(wp_codec *c, int checked) {
-  c->depth--;
-  c->checked = checked;
-}
+static inline void wp_write_back(wp_codec *c) { c->depth--; }
 
 /* ---- the decoder, over its files ---------------------------------------- */
 
@@ -206,10 +239,13 @@ static inline void wp_read_note(wp_reader *r, lua_Integer number) {
   lua_rawseti(r->L, r->refs, number + 1);
 }
 
-/* As in the encoder. */
+/* One level more: checks that it is not too many, and that there is stack for
+** it. Who has pushed more than a table needs makes the next one look again. */
 void wp_read_check_depth(wp_reader *r);
 
-/* As in the encoder. */
+/* Returns what wp_read_back is to be given: a level further up stands lower
+** on the stack, and has less room above it than those that have been checked
+** below. */
 static inline int wp_read_deeper(wp_reader *r) {
   int checked = r->checked;
   if (++r->depth > checked) wp_read_check_depth(r);

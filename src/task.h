@@ -57,7 +57,8 @@ typedef struct wp_run {
   int seeded;       /* the seeder is called before each task */
   lua_Integer seed;
   uint64_t tag;     /* of the first task: seed of its random stream */
-  int (*reply)(void *ud, const struct iovec *iov, int n);
+  int (*reply)(void *ud, const void *data, size_t length);
+  int (*reply_gathered)(void *ud, const struct iovec *iov, int n);
   void (*stamp)(void *ud, int begins); /* NULL: nobody asks for the time */
   /* NULL, or may replace a failure on top of the stack which the handler has
   ** not seen: there was no memory or no stack for it. */

@@ -112,15 +112,21 @@ static int call_task(lua_State *L, wp_run *run, int top) {
   return lua_gettop(L) - top;
 }
 
+static int reply_gathered(lua_State *L, wp_run *run) {
+  int n;
+  const struct iovec *iov = wp_codec_iov(L, run->codec, &n);
+  int status = run->reply_gathered(run->ud, iov, n);
+  wp_codec_clear(L, run->codec);
+  return status;
+}
+
 /* What the codec holds is the result. Its writing is the task's time; that
 ** the host has no room for it is not. */
 static int reply(lua_State *L, wp_run *run) {
-  int n;
-  const struct iovec *iov = wp_codec_iov(L, run->codec, &n);
+  const wp_bytes *whole = wp_codec_whole(run->codec);
   if (run->stamp) run->stamp(run->ud, 0);
-  int status = run->reply(run->ud, iov, n);
-  if (n > 1) wp_codec_clear(L, run->codec);
-  return status;
+  return whole ? run->reply(run->ud, whole->data, whole->len)
+               : reply_gathered(L, run);
 }
 
 static int send_result(lua_State *L, wp_run *run, int first, int n) {

@@ -187,6 +187,64 @@ describe("several scalars", function()
   end)
 end)
 
+-- What a message of one table needs depends on what comes first in it, so each
+-- kind of value stands behind any number of scalars.
+describe("a record alone in its message", function()
+  local function record(n)
+    local t = {}
+    for i = 1, n do t["field " .. i] = i % 3 == 0 and "text " .. i or i / 2 end
+    return t
+  end
+
+  it("arrives with any number of fields", function()
+    for n = 0, 70 do assert.same(record(n), round_trip(record(n))) end
+  end)
+
+  it("may have keys and values of any kind and length", function()
+    for n = 0, 8 do
+      for _, value in ipairs { 1, -0.5, true, false, ("long"):rep(9), ("x"):rep(300), ("y"):rep(70000) } do
+        local t = record(n)
+        t[value], t.value = value, value
+        assert.same(t, round_trip(t))
+      end
+    end
+  end)
+
+  it("may contain itself, and what it contains twice", function()
+    for n = 0, 34 do
+      local t, inner = record(n), { "inner", name = "field 1" }
+      t.self, t.one, t.two, inner.up = t, inner, inner, t
+      local back = round_trip(t)
+      assert.equal(back, back.self)
+      assert.equal(back.one, back.two)
+      assert.equal(back, back.one.up)
+      assert.equal("field 1", back.one.name)
+      back.self, back.one, back.two = nil, nil, nil
+      assert.same(record(n), back)
+    end
+  end)
+
+  it("may be a list, with fields or without", function()
+    for n = 0, 40 do
+      local t = list(n, function(i) return i % 5 == 0 and { i } or i end)
+      assert.same(t, round_trip(t))
+      t.name = "list"
+      assert.same(t, round_trip(t))
+    end
+  end)
+
+  it("leaves the output as it was when it cannot travel", function()
+    for n = 0, 34 do
+      local t = record(n)
+      t.thread = coroutine.create(print)
+      local ok, err = pcall(codec.encode, codec, t)
+      assert.is_false(ok)
+      assert.match("cannot send args[1].thread: thread", err, 1, true)
+      assert.same(record(n), round_trip(record(n)))
+    end
+  end)
+end)
+
 describe("numbers in a list", function()
   it("keep their type and their bits among floats", function()
     local odd = { 0 / 0, -0.0, 0.0, math.huge, -math.huge, math.maxinteger, math.mininteger, 2 ^ 63, 2 ^ 53,

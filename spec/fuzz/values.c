@@ -187,10 +187,12 @@ static void check_like(lua_State *L, int a, int b) {
 
 /* ---- there and back ----------------------------------------------------- */
 
+/* stack: values, codec */
 static int write_all(lua_State *L) {
   wp_codec *c = wp_codec_check(L, -1);
   int n = lua_gettop(L) - 1;
-  wp_codec_write(L, c, 1, n, "args");
+  lua_insert(L, 1);
+  wp_codec_write(L, c, 2, n, "args");
   return 0;
 }
 
