@@ -70,8 +70,7 @@ wp_codec *wp_codec_new(lua_State *L) {
   memset(c, 0, sizeof(*c));
   c->trusted = 1;
   c->self = c;
-  c->last_key = c->keys;
-  for (int i = 0; i < WP_RECENT; i++) c->keys[i].next = c->keys;
+  wp_new_period(c);
   set_metatable(L);
   c->known = known_of(L);
   lua_newtable(L);
@@ -173,7 +172,7 @@ static void push_question(lua_State *L, wp_codec *c, const char *what) {
 
 int wp_codec_call(lua_State *L, wp_codec *c, int args, int results) {
   wp_bytes out = c->out;
-  unsigned char *pen = c->pen, *edge = c->edge;
+  unsigned char *pen = c->pen, *brim = c->brim;
   char state = c->state;
   c->out = (wp_bytes){0};
   c->state = WP_BUSY;
@@ -181,9 +180,9 @@ int wp_codec_call(lua_State *L, wp_codec *c, int args, int results) {
   wp_bytes_free(&c->out);
   c->out = out;
   c->pen = pen;
-  c->edge = edge;
+  c->brim = brim;
   c->state = state;
-  c->period++;
+  wp_new_period(c);
   return status;
 }
 

@@ -26,48 +26,48 @@ static inline wp_recent *recent_of(const wp_codec *c, wp_recent *table,
 }
 
 /* The second time, a string is written whole again, and kept. */
-static void write_keep(wp_codec *c, lua_State *L, wp_recent *recent,
-                       const char *s, size_t len) {
+static __attribute__((noinline)) void write_keep(wp_codec *c,
+                                                 wp_recent *recent,
+                                                 const char *s, size_t len) {
   recent->kept = ++c->kept;
   c->head |= WP_HEAD_KEPT;
-  room(c, L, len + WP_SCALAR_MOST);
   put(c, WP_TAG_KEEP);
   put(c, (int)len);
   put_short(c, s, len);
 }
 
 /* One of c->keys or c->texts: values that never come again shall not push
-** out the keys, which do. */
-static inline void write_short(wp_codec *c, lua_State *L, wp_recent *recent,
-                               const char *s, size_t len) {
+** out the keys, which do. There must be room. */
+WP_INLINE void write_short(wp_codec *c, wp_recent *recent, const char *s,
+                           size_t len) {
   if (recent->text != s || recent->period != c->period) {
     recent->text = s;
     recent->object = recent; /* no key has this address */
     recent->period = c->period;
     recent->kept = 0;
-    put_word(c, L, s, len);
+    recent->is_integer = 0;
+    recent->next = &c->no_key;
+    put_word(c, s, len);
   } else if (recent->kept) {
-    room(c, L, WP_SCALAR_MOST);
     put_kept(c, recent->kept - 1);
   } else {
-    write_keep(c, L, recent, s, len);
+    write_keep(c, recent, s, len);
   }
 }
 
-static void write_long(wp_codec *c, lua_State *L, int at, const char *s,
-                       size_t len) {
-  if (c->is_quoting && len >= WP_QUOTE_LEAST) wp_write_quote(c, L, at, s, len);
+static int write_long(wp_codec *c, lua_State *L, const char *s, size_t len) {
+  if (wp_write_again(c, L, s, NULL)) return 1;
+  if (c->is_quoting && len >= WP_QUOTE_LEAST) wp_write_quote(c, L, s, len);
   else wp_write_text(c, L, s, len);
+  return 1;
 }
 
-static int write_string(wp_codec *c, lua_State *L, int at,
-                        const wp_place *where) {
+/* The string is on top of the stack. There must be room. */
+static __attribute__((noinline)) int write_string(wp_codec *c, lua_State *L) {
   size_t len;
-  const char *s = lua_tolstring(L, at, &len);
-  if (len <= WP_KEEP_MOST)
-    write_short(c, L, recent_of(c, c->texts, s), s, len);
-  else if (!wp_write_again(c, L, s, where))
-    write_long(c, L, at, s, len);
+  const char *s = lua_tolstring(L, -1, &len);
+  if (len > WP_KEEP_MOST) return write_long(c, L, s, len);
+  write_short(c, recent_of(c, c->texts, s), s, len);
   return 1;
 }
 
@@ -136,27 +136,40 @@ static int write_rare(wp_codec *c, lua_State *L, int at, int type,
   }
 }
 
-/* There must be room for a scalar. Inlined where tables are written, so that
-** a level of nesting is one frame of C: processors guess returns well only
-** from some thirty calls. */
+/* The value is on top of the stack, at index `at`, and there must be room for
+** a scalar. Inlined where tables are written, so that a level of nesting is
+** one frame of C: processors guess returns well only from some thirty calls. */
 WP_INLINE int write_typed(wp_codec *c, lua_State *L, int at, int type,
                           const wp_place *where) {
   if (type == LUA_TNUMBER) {
-    put_number(c, L, at);
+    (void)put_number(c, L);
     return 1;
   }
-  if (type == LUA_TSTRING) return write_string(c, L, at, where);
+  if (type == LUA_TSTRING) return write_string(c, L);
   if (type == LUA_TTABLE) return write_table(c, L, at, where);
   if (type == LUA_TBOOLEAN) {
-    put(c, WP_TAG_FALSE + lua_toboolean(L, at));
+    put(c, WP_TAG_FALSE + lua_toboolean(L, -1));
     return 1;
   }
   return write_rare(c, L, at, type, where);
 }
 
+/* What was an integer last time is one again, mostly: a question less. */
+WP_INLINE int write_guessed(wp_codec *c, lua_State *L, int at,
+                            char *is_integer, const wp_place *where) {
+  if (*is_integer && lua_isinteger(L, -1)) {
+    c->pen = store_integer(c->pen, lua_tointeger(L, -1));
+    return 1;
+  }
+  int type = lua_type(L, -1);
+  if (type != LUA_TNUMBER) return write_typed(c, L, at, type, where);
+  *is_integer = (char)put_number(c, L);
+  return 1;
+}
+
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
-  room(c, L, WP_SCALAR_MOST);
-  return write_typed(c, L, at, lua_type(L, at), where);
+  room(c, L);
+  return write_typed(c, L, at, lua_type(L, -1), where);
 }
 
 /* ---- tables ------------------------------------------------------------- */
@@ -171,21 +184,21 @@ int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where) {
 ** stack while a table is written: t, key, value
 */
 
-static inline int is_next(lua_State *L, int t, lua_Integer i) {
-  return lua_isinteger(L, t + 1) && lua_tointeger(L, t + 1) == i;
+static inline int is_next(lua_State *L, lua_Integer i) {
+  return lua_isinteger(L, -2) && lua_tointeger(L, -2) == i;
 }
 
-static inline int is_float(lua_State *L, int at) {
-  return !lua_isinteger(L, at) && lua_type(L, at) == LUA_TNUMBER;
+static inline int is_float(lua_State *L) {
+  return !lua_isinteger(L, -1) && lua_type(L, -1) == LUA_TNUMBER;
 }
 
 enum { ENDED, IN_ORDER, ASTRAY };
 
-/* stack: …, t, key [, value] -> t, key, value */
+/* stack: t, key, value -> t, key, value, or t */
 static inline int step(lua_State *L, int t, lua_Integer i) {
-  lua_settop(L, t + 1);
+  lua_pop(L, 1);
   if (!lua_next(L, t)) return ENDED;
-  return is_next(L, t, i) ? IN_ORDER : ASTRAY;
+  return is_next(L, i) ? IN_ORDER : ASTRAY;
 }
 
 /* Writes floats as long as there are some. */
@@ -197,12 +210,12 @@ static int write_floats(wp_codec *c, lua_State *L, int t, lua_Integer *i,
   size_t at = offset(c);
   c->pen += sizeof(count);
   do {
-    lua_Number x = lua_tonumber(L, t + 2);
-    room(c, L, sizeof(x));
+    lua_Number x = lua_tonumber(L, -1);
+    room(c, L);
     put_bytes(c, &x, sizeof(x));
     count++;
     way = step(L, t, ++*i);
-  } while (way == IN_ORDER && *i <= n && is_float(L, t + 2) &&
+  } while (way == IN_ORDER && *i <= n && is_float(L) &&
            count < INT32_MAX);
   memcpy(c->out.data + at, &count, sizeof(count));
   return way;
@@ -239,12 +252,15 @@ static int write_new_key(wp_codec *c, lua_State *L, int t,
                          const wp_place *where) {
   size_t len = WP_KEEP_MOST + 1;
   const char *s = NULL;
-  if (lua_type(L, t + 1) == LUA_TSTRING) s = lua_tolstring(L, t + 1, &len);
+  if (lua_type(L, -2) == LUA_TSTRING) s = lua_tolstring(L, -2, &len);
   if (len > WP_KEEP_MOST) return write_odd_key(c, L, t, where);
   wp_recent *recent = recent_of(c, c->keys, s);
+  write_short(c, recent, s, len);
   c->last_key = c->last_key->next = recent;
-  write_short(c, L, recent, s, len);
-  if (recent->kept) recent->object = lua_topointer(L, t + 1);
+  if (recent->kept && recent->kept <= WP_KEPT_INLINE) {
+    recent->object = lua_topointer(L, -2);
+    recent->tag = (unsigned char)(WP_TAG_KEPT + recent->kept - 1);
+  }
   return 1;
 }
 
@@ -253,15 +269,15 @@ static int write_new_key(wp_codec *c, lua_State *L, int t,
 WP_INLINE int write_pair(wp_codec *c, lua_State *L, int t,
                          const wp_place *where) {
   wp_recent *guess = c->last_key->next;
-  room(c, L, 2 * WP_SCALAR_MOST);
-  if (lua_topointer(L, t + 1) == guess->object && guess->period == c->period) {
+  room(c, L);
+  if (lua_topointer(L, -2) == guess->object) {
     c->last_key = guess;
-    put_kept(c, guess->kept - 1);
+    put(c, guess->tag);
   } else {
     if (!write_new_key(c, L, t, where->up)) return 0;
-    room(c, L, WP_SCALAR_MOST);
+    room(c, L);
   }
-  return write_typed(c, L, t + 2, lua_type(L, t + 2), where);
+  return write_guessed(c, L, t + 2, &c->last_key->is_integer, where);
 }
 
 /* Writes what comes in pairs from here on, but for keys 1 … n.
@@ -269,40 +285,41 @@ WP_INLINE int write_pair(wp_codec *c, lua_State *L, int t,
 static int write_pairs(wp_codec *c, lua_State *L, int t, lua_Integer n,
                        const wp_place *where) {
   do {
-    lua_Integer i = n && lua_isinteger(L, t + 1) ? lua_tointeger(L, t + 1) : 0;
+    lua_Integer i = n && lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
     if ((i < 1 || i > n) && !write_pair(c, L, t, where)) return 0;
-    lua_settop(L, t + 1);
+    lua_pop(L, 1);
   } while (lua_next(L, t));
-  room(c, L, WP_SCALAR_MOST);
+  room(c, L);
   put(c, WP_TAG_END);
   return 1;
 }
 
 /* stack: t, key, value -> t */
 WP_INLINE int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
-                         const wp_place *where) {
+                         size_t tag, const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
-  int was_float = 0;
-  size_t tag = offset(c);
+  int was_float = 0, was_integer = 0; /* as in write_guessed */
   put(c, WP_TAG_LIST);
   put_varint(c, (uint64_t)n);
   int way = IN_ORDER;
   while (way == IN_ORDER && i <= n) {
-    int type = lua_type(L, t + 2);
-    room(c, L, WP_SCALAR_MOST);
+    room(c, L);
+    if (was_integer && lua_isinteger(L, -1)) {
+      c->pen = store_integer(c->pen, lua_tointeger(L, -1));
+      way = step(L, t, ++i);
+      continue;
+    }
+    int type = lua_type(L, -1);
     if (type != LUA_TNUMBER) {
       if (!write_typed(c, L, t + 2, type, &place)) return 0;
-      was_float = 0;
-    } else if (lua_isinteger(L, t + 2)) {
-      c->pen = store_integer(c->pen, lua_tointeger(L, t + 2));
-      was_float = 0;
-    } else if (was_float && n - i >= FLOATS_LEAST) {
+      was_float = was_integer = 0;
+    } else if (was_float && n - i >= FLOATS_LEAST && !lua_isinteger(L, -1)) {
       way = write_floats(c, L, t, &i, n);
       continue;
     } else {
-      put_number(c, L, t + 2);
-      was_float = 1;
+      was_integer = put_number(c, L);
+      was_float = !was_integer;
     }
     way = step(L, t, ++i);
   }
@@ -333,7 +350,7 @@ WP_INLINE int write_map(wp_codec *c, lua_State *L, int t, size_t tag,
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   do {
     if (!write_pair(c, L, t, &place)) return 0;
-    lua_settop(L, t + 1);
+    lua_pop(L, 1);
     pairs++;
   } while (lua_next(L, t));
   mark_map(c, L, tag, pairs);
@@ -346,8 +363,8 @@ WP_INLINE int write_map(wp_codec *c, lua_State *L, int t, size_t tag,
 WP_INLINE int write_contents(wp_codec *c, lua_State *L, int t,
                              const wp_place *where) {
   size_t tag = offset(c);
-  if (is_next(L, t, 1))
-    return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), where);
+  if (is_next(L, 1))
+    return write_list(c, L, t, (lua_Integer)lua_rawlen(L, t), tag, where);
   c->pen++;
   return write_map(c, L, t, tag, 0, where);
 }
@@ -356,7 +373,7 @@ int wp_write_begun(wp_codec *c, lua_State *L, int t, size_t tag, size_t pairs,
                    const wp_place *where) {
   write_again(c, L, lua_topointer(L, t), where);
   wp_write_deeper(c, L, where);
-  room(c, L, WP_SCALAR_MOST);
+  room(c, L);
   return pairs == 0 ? write_contents(c, L, t, where)
                     : write_map(c, L, t, tag, pairs, where);
 }
@@ -373,7 +390,7 @@ static int write_table(wp_codec *c, lua_State *L, int t,
   int go_on = 2;
   if (lua_getmetatable(L, t)) {
     go_on = wp_write_object(c, L, t, where);
-    room(c, L, WP_SCALAR_MOST);
+    room(c, L);
   }
   if (go_on == 2) {
     lua_pushnil(L);

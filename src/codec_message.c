@@ -8,9 +8,12 @@
 
 static void start_message(wp_codec *c, lua_State *L) {
   wp_seen_start(&c->seen);
-  c->period++;
+  wp_new_period(c);
+  if (c->out.cap - c->out.len < WP_ROOM &&
+      wp_bytes_reserve(&c->out, WP_ROOM) < 0)
+    luaL_error(L, "not enough memory");
   c->pen = c->out.data + c->out.len;
-  c->edge = c->out.data + c->out.cap;
+  c->brim = c->out.data + c->out.cap - WP_ROOM;
   c->objects = 0;
   c->kept = 0;
   c->depth = 0;
@@ -25,8 +28,7 @@ static void end_message(wp_codec *c, lua_State *L) {
   if (c->anchored) wp_anchor_forget(L, c);
 }
 
-static void write_head(wp_codec *c, lua_State *L, int n) {
-  room(c, L, WP_SCALAR_MOST);
+static void write_head(wp_codec *c, int n) {
   if (n < WP_HEAD_COUNT) {
     put(c, n);
   } else {
@@ -41,7 +43,7 @@ static int write_message(wp_codec *c, lua_State *L, int first, int n,
                          int top, const char *label) {
   wp_place root = {NULL, label, 1, WP_AT_ROOT};
   start_message(c, L);
-  write_head(c, L, n);
+  write_head(c, n);
   for (; root.index <= n; root.index++) {
     lua_pushvalue(L, first + (int)root.index - 1);
     if (!wp_write_value(c, L, top + (int)root.index, &root)) return 0;

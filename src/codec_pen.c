@@ -10,27 +10,27 @@ void wp_pen_grow(wp_codec *c, lua_State *L, size_t n) {
   size_t used = (size_t)(c->pen - c->out.data) - c->out.len;
   int status = n > WP_LIMIT_MESSAGE || used > WP_LIMIT_MESSAGE
                    ? WP_ETOOBIG
-                   : wp_bytes_reserve(&c->out, used + n);
+                   : wp_bytes_reserve(&c->out, used + n + WP_ROOM);
   if (status == WP_ETOOBIG)
     luaL_error(L, "cannot send a message of more than %I bytes",
                (lua_Integer)WP_LIMIT_MESSAGE);
   if (status < 0) luaL_error(L, "not enough memory");
   c->pen = c->out.data + c->out.len + used;
-  c->edge = c->out.data + c->out.cap;
+  c->brim = c->out.data + c->out.cap - WP_ROOM;
 }
 
 void wp_write_tag(wp_codec *c, lua_State *L, int tag) {
-  room(c, L, WP_SCALAR_MOST);
+  room(c, L);
   put(c, tag);
 }
 
 void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n) {
-  room(c, L, WP_VARINT_MOST);
+  room(c, L);
   put_varint(c, n);
 }
 
 void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len) {
-  room(c, L, len + WP_SCALAR_MOST);
+  room_for(c, L, len);
   if (len < WP_TEXT_INLINE) {
     put(c, WP_TAG_TEXT + (int)len);
     put_short(c, s, len);
@@ -47,6 +47,6 @@ void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len) {
 }
 
 void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number) {
-  room(c, L, WP_SCALAR_MOST);
+  room(c, L);
   put_kept(c, number);
 }

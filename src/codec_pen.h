@@ -12,14 +12,22 @@
 
 enum {
   WP_SCALAR_MOST = 16, /* bytes of a number with its tag, and more */
-  WP_WORD_MOST = WP_TEXT_INLINE + WP_SCALAR_MOST
+  WP_WORD_MOST = WP_TEXT_INLINE + WP_SCALAR_MOST,
+  WP_ROOM = 64 /* and two of these */
 };
 
-/* Makes the buffer larger, or raises. */
+/* Makes room for n bytes, and WP_ROOM more, or raises. */
 void wp_pen_grow(wp_codec *c, lua_State *L, size_t n);
 
-static inline void room(wp_codec *c, lua_State *L, size_t n) {
-  if ((size_t)(c->edge - c->pen) < n) wp_pen_grow(c, L, n);
+/* For WP_ROOM bytes. */
+static inline void room(wp_codec *c, lua_State *L) {
+  if (c->pen > c->brim) wp_pen_grow(c, L, 0);
+}
+
+/* For n bytes, and WP_ROOM more. */
+static inline void room_for(wp_codec *c, lua_State *L, size_t n) {
+  if (c->pen > c->brim || (size_t)(c->brim - c->pen) < n)
+    wp_pen_grow(c, L, n);
 }
 
 /* The buffer may move: what is to be filled in later is known by offset. */
@@ -70,10 +78,7 @@ static inline unsigned char *store_integer(unsigned char *p, lua_Integer n) {
   return store_tagged(p, WP_TAG_INT64, &n, sizeof(n));
 }
 
-static inline unsigned char *store_number(unsigned char *p, lua_State *L,
-                                          int at) {
-  if (lua_isinteger(L, at)) return store_integer(p, lua_tointeger(L, at));
-  lua_Number n = lua_tonumber(L, at);
+static inline unsigned char *store_float(unsigned char *p, lua_Number n) {
   return store_tagged(p, WP_TAG_FLOAT, &n, sizeof(n));
 }
 
@@ -111,15 +116,15 @@ static inline unsigned char *store_word(unsigned char *p, const char *s,
   return p + 1 + len;
 }
 
-/* Any string; makes room. */
-static inline void put_word(wp_codec *c, lua_State *L, const char *s,
-                            size_t len) {
-  if (len >= WP_TEXT_INLINE) {
-    wp_write_text(c, L, s, len);
-    return;
+/* Up to WP_KEEP_MOST bytes; there must be room. */
+static inline void put_word(wp_codec *c, const char *s, size_t len) {
+  if (len < WP_TEXT_INLINE) {
+    c->pen = store_word(c->pen, s, len);
+  } else {
+    put(c, WP_TAG_TEXT8);
+    put(c, (int)len);
+    put_short(c, s, len);
   }
-  room(c, L, WP_WORD_MOST);
-  c->pen = store_word(c->pen, s, len);
 }
 
 /* There must be room. */
@@ -132,9 +137,13 @@ static inline void put_kept(wp_codec *c, uint32_t number) {
   }
 }
 
-/* There must be room. */
-static inline void put_number(wp_codec *c, lua_State *L, int at) {
-  c->pen = store_number(c->pen, L, at);
+/* The number on top of the stack; whether it is an integer. There must be
+** room. */
+static inline int put_number(wp_codec *c, lua_State *L) {
+  int is_integer = lua_isinteger(L, -1);
+  if (is_integer) c->pen = store_integer(c->pen, lua_tointeger(L, -1));
+  else c->pen = store_float(c->pen, lua_tonumber(L, -1));
+  return is_integer;
 }
 
 #endif

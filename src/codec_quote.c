@@ -30,12 +30,11 @@ void wp_quote_forget(wp_codec *c) {
   c->quotes.len = n * sizeof(*q);
 }
 
-void wp_write_quote(wp_codec *c, lua_State *L, int at, const char *s,
-                    size_t len) {
+void wp_write_quote(wp_codec *c, lua_State *L, const char *s, size_t len) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  lua_pushvalue(L, at);
+  lua_pushvalue(L, -1);
   wp_codec_own(L, c, WP_OWN_QUOTED, (lua_Integer)count_quotes(c) + 1);
-  room(c, L, WP_SCALAR_MOST);
+  room(c, L);
   put(c, WP_TAG_TEXTV);
   put_varint(c, len);
   const quote q = {offset(c), s, len};

@@ -17,7 +17,9 @@ WP_INLINE unsigned char *store_scalar(unsigned char *p, lua_State *L, int at,
   size_t len;
   const char *s;
   switch (type) {
-    case LUA_TNUMBER: return store_number(p, L, at);
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, at)) return store_integer(p, lua_tointeger(L, at));
+      return store_float(p, lua_tonumber(L, at));
     case LUA_TSTRING:
       s = lua_tolstring(L, at, &len);
       return len < WP_TEXT_INLINE ? store_word(p, s, len) : NULL;
@@ -53,15 +55,15 @@ static void write_record(wp_codec *c, lua_State *L, int t, const char *label) {
       reserve(L, c, bytes + 2 * WP_WORD_MOST);
     unsigned char *p = c->out.data + start + bytes;
     int is_scalar = pairs + 1 < WP_MAP_INLINE &&
-                    (p = store_scalar(p, L, t + 1, lua_type(L, t + 1))) &&
-                    (p = store_scalar(p, L, t + 2, lua_type(L, t + 2)));
+                    (p = store_scalar(p, L, -2, lua_type(L, -2))) &&
+                    (p = store_scalar(p, L, -1, lua_type(L, -1)));
     if (!is_scalar) {
       wp_write_on(c, L, t, pairs, pairs ? bytes : 1, label);
       return;
     }
     bytes = (size_t)(p - c->out.data) - start;
     pairs++;
-    lua_settop(L, t + 1);
+    lua_pop(L, 1);
   } while (lua_next(L, t));
   c->out.data[start] = 1;
   c->out.data[start + 1] = (unsigned char)(WP_TAG_MAP + pairs);
@@ -84,7 +86,7 @@ static int write_single(wp_codec *c, lua_State *L, int t, const char *label) {
   }
   lua_pushnil(L);
   if (!lua_next(L, t)) write_empty(c);
-  else if (lua_isinteger(L, t + 1)) wp_write_on(c, L, t, 0, 1, label);
+  else if (lua_isinteger(L, -2)) wp_write_on(c, L, t, 0, 1, label);
   else write_record(c, L, t, label);
   return 1;
 }
@@ -107,9 +109,9 @@ WP_INLINE void write(lua_State *L, wp_codec *c, int first, int n,
     if (c->out.cap - c->out.len < most) reserve(L, c, most);
     unsigned char *p = c->out.data + c->out.len;
     *p++ = (unsigned char)n;
-    for (int i = 0; i < n && p; i++) {
-      type = lua_type(L, first + i);
-      p = store_scalar(p, L, first + i, type);
+    for (int i = -n; i < 0 && p; i++) {
+      type = lua_type(L, i);
+      p = store_scalar(p, L, i, type);
     }
     if (p) {
       c->out.len = (size_t)(p - c->out.data);

@@ -17,9 +17,11 @@
 typedef struct wp_recent {
   const char *text;
   const void *object; /* the same string, as lua_topointer gives it, once it
-                      ** is kept; else what no key has */
+                      ** is kept by one byte; else what no key has */
   uint32_t period;    /* of the codec, when it was written */
   uint32_t kept;      /* its number + 1; 0: it came once */
+  unsigned char tag;  /* WP_TAG_KEPT and its number; then there is `object` */
+  char is_integer;    /* the value of this key, last time */
   struct wp_recent *next; /* which key came after it, last time */
 } wp_recent;
 
@@ -45,13 +47,14 @@ struct wp_codec {
   wp_bytes out;
   wp_bytes quotes, iov; /* see codec_quote.c */
   struct iovec whole;
-  unsigned char *pen, *edge; /* where the next byte goes; end of the buffer */
+  unsigned char *pen;  /* where the next byte goes */
+  unsigned char *brim; /* up to where there is room: see codec_pen.h */
   wp_seen seen;
   wp_known *known;
   uint64_t objects; /* numbered in this message */
   uint32_t kept;
   uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
-  wp_recent *last_key; /* in `keys` */
+  wp_recent *last_key; /* in `keys`, or `no_key` */
   size_t living;       /* bytes after the last collection for a huge string */
   int depth;
   int ceiling;         /* the highest place for a table that has the stack it
@@ -66,8 +69,16 @@ struct wp_codec {
   char has_turned, is_refused; /* likewise: it has done so; a task objects */
   char state;       /* WP_IDLE … */
   const struct wp_codec *self; /* to know a codec by; see wp_codec_at */
-  wp_recent keys[WP_RECENT], texts[WP_RECENT];
+  wp_recent keys[WP_RECENT], texts[WP_RECENT], no_key;
 };
+
+/* Nothing has been written lately. What came after which key is known of this
+** period only, for a key has `no_key` as its next when it is new. */
+static inline void wp_new_period(wp_codec *c) {
+  c->period++;
+  c->no_key.object = &c->no_key;
+  c->no_key.next = c->last_key = &c->no_key;
+}
 
 /* User values of the userdata. */
 enum {
@@ -154,8 +165,8 @@ void wp_write_on(wp_codec *c, lua_State *L, int t, size_t pairs, size_t bytes,
 
 /*
 ** These return 1, or 0 to say that names have changed and that the message
-** has to be begun anew. `at` is an absolute index; the stack is left as it
-** was.
+** has to be begun anew. `at` is the absolute index of what is on top of the
+** stack; the stack is left as it was.
 */
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
 /* The table that is the only value of the message; of what is in it, the pair
@@ -180,10 +191,9 @@ int wp_write_again(wp_codec *c, lua_State *L, const void *object,
                    const wp_place *where);
 
 void wp_write_text(wp_codec *c, lua_State *L, const char *s, size_t len);
-/* A string at stack index `at`, by its place; wp_quote_forget forgets those
+/* The string on top of the stack, by its place; wp_quote_forget forgets those
 ** of a message that was not written to its end. */
-void wp_write_quote(wp_codec *c, lua_State *L, int at, const char *s,
-                    size_t len);
+void wp_write_quote(wp_codec *c, lua_State *L, const char *s, size_t len);
 void wp_quote_forget(wp_codec *c);
 void wp_write_kept(wp_codec *c, lua_State *L, uint32_t number);
 void wp_write_tag(wp_codec *c, lua_State *L, int tag);
