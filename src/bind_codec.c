@@ -55,8 +55,9 @@ static int decode(lua_State *L) {
   int n;
   wp_codec *c = wp_codec_check(L, 1);
   const char *s = luaL_checklstring(L, 2, &length);
-  if (!lua_isnoneornil(L, 3)) return decode_at(L, c, s, length);
-  lua_settop(L, 2);
+  int third = lua_type(L, 3);
+  if (third > LUA_TNIL) return decode_at(L, c, s, length);
+  if (third == LUA_TNIL) lua_settop(L, 2);
   size_t used = wp_codec_read(L, c, (const unsigned char *)s, length, &n);
   if (used < length)
     return luaL_error(L, "corrupt message: more bytes after the end at "

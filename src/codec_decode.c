@@ -13,9 +13,12 @@
 
 /* ---- bytes -------------------------------------------------------------- */
 
-int wp_read_corrupt(wp_reader *r, const char *what) {
-  return luaL_error(r->L, "corrupt message: %s at byte %I", what,
-                    (lua_Integer)(r->p - r->start));
+/* Lua's headers do not say that an error does not return. */
+__attribute__((noinline)) _Noreturn void wp_read_corrupt(wp_reader *r,
+                                                         const char *what) {
+  luaL_error(r->L, "corrupt message: %s at byte %I", what,
+             (lua_Integer)(r->p - r->start));
+  __builtin_unreachable();
 }
 
 static inline size_t left(const wp_reader *r) {
@@ -39,7 +42,6 @@ uint64_t wp_read_varint(wp_reader *r) {
     if (byte < 0x80) return n;
   }
   wp_read_corrupt(r, "a number without end");
-  return 0;
 }
 
 static inline void check_owed(wp_reader *r, uint64_t n) {
@@ -55,7 +57,7 @@ void wp_read_owe(wp_reader *r, uint64_t n) {
 void wp_read_check_depth(wp_reader *r) {
   if (r->depth > WP_LIMIT_DEPTH)
     wp_read_corrupt(r, "values nested too deep");
-  luaL_checkstack(r->L, WP_CHECK_SLOTS, "values nested too deep");
+  wp_check_stack(r->L, WP_CHECK_SLOTS, "values nested too deep");
   r->checked = r->depth + WP_CHECK_LEVELS - 1;
   if (r->checked > WP_LIMIT_DEPTH) r->checked = WP_LIMIT_DEPTH;
 }
@@ -163,11 +165,18 @@ static void read_odd_key(wp_reader *r, unsigned tag, uint64_t owed) {
 
 /* stack: …, t -> …, t */
 WP_INLINE void read_pair(wp_reader *r, uint64_t owed) {
-  unsigned tag = *take(r, 1);
-  if (tag >> 5 == WP_TAG_KEPT >> 5) read_first_kept(r, tag - WP_TAG_KEPT);
-  else if (tag >> 5 == WP_TAG_TEXT >> 5) read_bytes(r, tag - WP_TAG_TEXT);
-  else read_odd_key(r, tag, owed + 1);
-  read_value(r, owed);
+  const unsigned char *p = r->p;
+  if (left(r) < 2) wp_read_corrupt(r, "the end is missing");
+  r->p = p + 1;
+  if (*p >> 5 == WP_TAG_KEPT >> 5) {
+    read_first_kept(r, *p - (unsigned)WP_TAG_KEPT);
+  } else {
+    if (*p >> 5 == WP_TAG_TEXT >> 5) read_bytes(r, *p - (unsigned)WP_TAG_TEXT);
+    else read_odd_key(r, *p, owed + 1);
+    if (r->p == r->end) wp_read_corrupt(r, "the end is missing");
+  }
+  p = r->p++;
+  read_tag(r, *p, owed);
   lua_rawset(r->L, -3);
 }
 
@@ -275,7 +284,7 @@ static size_t size_of_number(unsigned tag) {
                              : (size_t)1 << (tag - WP_TAG_INT8);
 }
 
-static inline void push_number(lua_State *L, unsigned tag,
+WP_INLINE void push_number(lua_State *L, unsigned tag,
                                const unsigned char *p) {
   lua_Number x;
   int64_t n64;
@@ -298,6 +307,18 @@ static inline void push_number(lua_State *L, unsigned tag,
     default:
       memcpy(&x, p, sizeof(x));
       lua_pushnumber(L, x);
+  }
+}
+
+/* The sizes stand in the code: 2 % of a record of integers. */
+WP_INLINE void read_number(wp_reader *r, unsigned tag) {
+  lua_State *L = r->L;
+  switch (tag) {
+    case WP_TAG_INT8: push_number(L, WP_TAG_INT8, take(r, 1)); break;
+    case WP_TAG_INT16: push_number(L, WP_TAG_INT16, take(r, 2)); break;
+    case WP_TAG_INT32: push_number(L, WP_TAG_INT32, take(r, 4)); break;
+    case WP_TAG_INT64: push_number(L, WP_TAG_INT64, take(r, 8)); break;
+    default: push_number(L, WP_TAG_FLOAT, take(r, sizeof(lua_Number)));
   }
 }
 
@@ -332,7 +353,7 @@ WP_INLINE void read_tag(wp_reader *r, unsigned tag, uint64_t owed) {
   } else if (tag < WP_TAG_MAP) {
     read_bytes(r, tag - WP_TAG_TEXT);
   } else if (tag >= WP_TAG_INT8 && tag <= WP_TAG_FLOAT) {
-    push_number(r->L, tag, take(r, size_of_number(tag)));
+    read_number(r, tag);
   } else if (tag < WP_TAG_KEPT || tag >= WP_TAG_BIGMAP || tag == WP_TAG_LIST) {
     r->owed = owed;
     read_table(r, tag, wp_read_number(r));
@@ -361,7 +382,7 @@ static int read_count(wp_reader *r, unsigned head) {
 }
 
 static void read_values(wp_reader *r, int n) {
-  luaL_checkstack(r->L, n + WP_CHECK_SLOTS, "too many values");
+  wp_check_stack(r->L, n + WP_CHECK_SLOTS, "too many values");
   r->checked = WP_CHECK_LEVELS;
   for (; n > 0; n--) read_value(r, (uint64_t)n - 1);
 }
@@ -370,7 +391,7 @@ static void read_values(wp_reader *r, int n) {
 static void read_with_tables(wp_reader *r, int n, unsigned head) {
   lua_State *L = r->L;
   int top = lua_gettop(L), first = top + 1;
-  luaL_checkstack(L, WP_KEPT_INLINE + LUA_MINSTACK, NULL);
+  wp_check_stack(L, WP_KEPT_INLINE + LUA_MINSTACK, "too many values");
   if (head & WP_HEAD_KEPT) {
     r->kept = first;
     first += WP_KEPT_INLINE + 1;

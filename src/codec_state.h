@@ -234,7 +234,7 @@ typedef struct wp_reader {
 #define WP_LARGE_STRING ((size_t)1 << 18)
 void wp_push_large(lua_State *L, wp_codec *c, const char *s, size_t len);
 
-int wp_read_corrupt(wp_reader *r, const char *what);
+_Noreturn void wp_read_corrupt(wp_reader *r, const char *what);
 void wp_read_value(wp_reader *r);
 uint64_t wp_read_varint(wp_reader *r);
 unsigned wp_read_byte(wp_reader *r);
