@@ -27,7 +27,8 @@ static int new_codec(lua_State *L) {
 }
 
 static int encode_as(lua_State *L) {
-  wp_codec_push_message(L, wp_codec_check(L, 1), 3, luaL_checkstring(L, 2));
+  wp_codec_push_message(L, wp_codec_check(L, 1), lua_gettop(L) - 2,
+                        luaL_checkstring(L, 2));
   return 1;
 }
 

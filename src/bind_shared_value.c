@@ -107,7 +107,7 @@ static int write_protected(lua_State *L) {
   wp_bytes *out = wp_codec_output(c);
   out->len = 0;
   lua_pushvalue(L, 1);
-  wp_codec_write(L, c, 5, 1, lua_tostring(L, 2));
+  wp_codec_write(L, c, 1, lua_tostring(L, 2));
   append(L, box, out->data, out->len);
   return 0;
 }

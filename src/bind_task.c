@@ -177,7 +177,7 @@ static int write_values(lua_State *L) {
   wp_codec *c = wp_codec_check(L, 1);
   const char *label = luaL_checkstring(L, 2);
   wp_codec_clear(L, c);
-  wp_codec_write(L, c, 3, lua_gettop(L) - 2, label);
+  wp_codec_write(L, c, lua_gettop(L) - 2, label);
   return 0;
 }
 

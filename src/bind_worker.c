@@ -90,7 +90,7 @@ static int send_printed(wp_link *l) {
   if (!lua_isnil(L, -1)) {
     wp_bytes *out = wp_codec_output(l->spare);
     out->len = 0;
-    wp_codec_write(L, l->spare, lua_gettop(L), 1, "output");
+    wp_codec_write(L, l->spare, 1, "output");
     status = wp_send(l->worker, MESSAGE_PRINTED,
                      l->batch.tag + l->run.done, out->data, out->len);
   }

@@ -41,31 +41,27 @@ wp_bytes *wp_codec_output(wp_codec *c);
 void wp_codec_restart(lua_State *L, wp_codec *c, int mark);
 
 /*
-** Appends one message: the `n` values on top of the stack, from position
-** `first` on; the caller has three more places there.
+** Appends one message: the `n` values on top of the stack, where the caller
+** has three more places.
 ** `label` roots the path in errors ("args" gives "cannot send
 ** args[2].socket: userdata (FILE*)"). When something cannot travel the
 ** error is *raised* as a string and the output is as it was before the call.
 */
-void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
-                    const char *label);
+void wp_codec_write(lua_State *L, wp_codec *c, int n, const char *label);
 
 /* codec:encode(values…) -> the message as a string. The output is borrowed for
-** it: what others have in it stays. wp_codec_push_message does so for the
-** values on the stack from `first` on. */
+** it: what others have in it stays. wp_codec_push_message does so for the `n`
+** values on top of the stack. */
 int wp_codec_encode(lua_State *L);
-void wp_codec_push_message(lua_State *L, wp_codec *c, int first,
+void wp_codec_push_message(lua_State *L, wp_codec *c, int n,
                            const char *label);
 
 /* As wp_codec_write, but strings of WP_QUOTE_LEAST bytes and more may be left
-** where they are: the output is then what wp_codec_iov says, until it is
-** cleared. */
+** where they are: then the output is what wp_codec_iov says, until it is
+** cleared. Returns whether that is so. */
 #define WP_QUOTE_LEAST 8192u
-void wp_codec_write_quoting(lua_State *L, wp_codec *c, int first, int n,
-                            const char *label);
-
-/* The output, or NULL when it quotes. */
-const wp_bytes *wp_codec_whole(const wp_codec *c);
+int wp_codec_write_quoting(lua_State *L, wp_codec *c, int n,
+                           const char *label);
 
 /* The output with what it quotes: a list of *n, valid until the next call. */
 const struct iovec *wp_codec_iov(lua_State *L, wp_codec *c, int *n);

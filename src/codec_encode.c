@@ -8,6 +8,9 @@
 
 #include <lauxlib.h>
 
+/* What a value was; see write_guessed. */
+enum { OTHER, INTEGER, FLOAT };
+
 /* Items left from which on a block of floats is tried. */
 enum { FLOATS_LEAST = 8 };
 
@@ -45,7 +48,7 @@ WP_INLINE void write_short(wp_codec *c, wp_recent *recent, const char *s,
     recent->object = recent; /* no key has this address */
     recent->period = c->period;
     recent->kept = 0;
-    recent->is_integer = 0;
+    recent->last = OTHER;
     recent->next = &c->no_key;
     put_word(c, s, len);
   } else if (recent->kept) {
@@ -155,15 +158,16 @@ WP_INLINE int write_typed(wp_codec *c, lua_State *L, int at, int type,
 }
 
 /* What was an integer last time is one again, mostly: a question less. */
-WP_INLINE int write_guessed(wp_codec *c, lua_State *L, int at,
-                            char *is_integer, const wp_place *where) {
-  if (*is_integer && lua_isinteger(L, -1)) {
+WP_INLINE int write_guessed(wp_codec *c, lua_State *L, int at, char *last,
+                            const wp_place *where) {
+  if (*last == INTEGER && lua_isinteger(L, -1)) {
     c->pen = store_integer(c->pen, lua_tointeger(L, -1));
     return 1;
   }
   int type = lua_type(L, -1);
+  *last = OTHER;
   if (type != LUA_TNUMBER) return write_typed(c, L, at, type, where);
-  *is_integer = (char)put_number(c, L);
+  *last = put_number(c, L) ? INTEGER : FLOAT;
   return 1;
 }
 
@@ -277,7 +281,7 @@ WP_INLINE int write_pair(wp_codec *c, lua_State *L, int t,
     if (!write_new_key(c, L, t, where->up)) return 0;
     room(c, L);
   }
-  return write_guessed(c, L, t + 2, &c->last_key->is_integer, where);
+  return write_guessed(c, L, t + 2, &c->last_key->last, where);
 }
 
 /* Writes what comes in pairs from here on, but for keys 1 … n.
@@ -299,29 +303,18 @@ WP_INLINE int write_list(wp_codec *c, lua_State *L, int t, lua_Integer n,
                          size_t tag, const wp_place *where) {
   wp_place place = {where, NULL, t + 1, WP_AT_KEY};
   lua_Integer i = 1, left_out = 0;
-  int was_float = 0, was_integer = 0; /* as in write_guessed */
-  put(c, WP_TAG_LIST);
-  put_varint(c, (uint64_t)n);
+  char last = OTHER;
+  *c->pen = WP_TAG_LIST;
+  c->pen = store_varint(c->pen + 1, (uint64_t)n);
   int way = IN_ORDER;
   while (way == IN_ORDER && i <= n) {
     room(c, L);
-    if (was_integer && lua_isinteger(L, -1)) {
-      c->pen = store_integer(c->pen, lua_tointeger(L, -1));
-      way = step(L, t, ++i);
-      continue;
-    }
-    int type = lua_type(L, -1);
-    if (type != LUA_TNUMBER) {
-      if (!write_typed(c, L, t + 2, type, &place)) return 0;
-      was_float = was_integer = 0;
-    } else if (was_float && n - i >= FLOATS_LEAST && !lua_isinteger(L, -1)) {
+    if (last == FLOAT && n - i >= FLOATS_LEAST && is_float(L)) {
       way = write_floats(c, L, t, &i, n);
-      continue;
     } else {
-      was_integer = put_number(c, L);
-      was_float = !was_integer;
+      if (!write_guessed(c, L, t + 2, &last, &place)) return 0;
+      way = step(L, t, ++i);
     }
-    way = step(L, t, ++i);
   }
   if (i <= n) {
     if (!write_rest(c, L, t, i, n, where)) return 0;
@@ -369,13 +362,13 @@ WP_INLINE int write_contents(wp_codec *c, lua_State *L, int t,
   return write_map(c, L, t, tag, 0, where);
 }
 
-int wp_write_begun(wp_codec *c, lua_State *L, int t, size_t tag, size_t pairs,
-                   const wp_place *where) {
-  write_again(c, L, lua_topointer(L, t), where);
+int wp_write_begun(wp_codec *c, lua_State *L, int t, const void *object,
+                   size_t pairs, const wp_place *where) {
+  write_again(c, L, object, where);
   wp_write_deeper(c, L, where);
   room(c, L);
   return pairs == 0 ? write_contents(c, L, t, where)
-                    : write_map(c, L, t, tag, pairs, where);
+                    : write_map(c, L, t, c->out.len + 1, pairs, where);
 }
 
 /* The table is on top of the stack. There is room for a scalar, and in what

@@ -40,8 +40,8 @@ static void write_head(wp_codec *c, int n) {
 /* stack: … -> …, values, which the caller cuts. 0: names have changed
 ** meanwhile. */
 static int write_message(wp_codec *c, lua_State *L, int first, int n,
-                         int top, const char *label) {
-  wp_place root = {NULL, label, 1, WP_AT_ROOT};
+                         int top) {
+  wp_place root = {NULL, c->label, 1, WP_AT_ROOT};
   start_message(c, L);
   write_head(c, n);
   for (; root.index <= n; root.index++) {
@@ -52,34 +52,29 @@ static int write_message(wp_codec *c, lua_State *L, int first, int n,
   return 1;
 }
 
-void wp_write_all(wp_codec *c, lua_State *L, int first, int n,
-                  const char *label) {
-  if (c->state != WP_IDLE)
-    luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
-                  "nor after its end");
+void wp_write_all(wp_codec *c, lua_State *L, int first, int n) {
   if (!c->ready) wp_codec_prepare(L, c);
   int top = lua_gettop(L);
   wp_check_stack(L, n + WP_CHECK_SLOTS, "too many values");
   c->ceiling = top + n + WP_CEILING;
   c->looked = 0;
-  while (!write_message(c, L, first, n, top, label)) lua_settop(L, top);
+  while (!write_message(c, L, first, n, top)) lua_settop(L, top);
   lua_settop(L, top);
 }
 
-void wp_write_on(wp_codec *c, lua_State *L, int t, size_t pairs, size_t bytes,
-                 const char *label) {
-  const wp_place root = {NULL, label, 1, WP_AT_ROOT};
-  size_t tag = c->out.len + 1;
+void wp_write_on(wp_codec *c, lua_State *L, int t, const void *object,
+                 size_t pairs, size_t bytes) {
+  const wp_place root = {NULL, c->label, 1, WP_AT_ROOT};
   wp_check_stack(L, WP_CHECK_SLOTS, "no room for a table");
   start_message(c, L);
   c->ceiling = t + WP_CEILING;
   c->looked = 0;
-  c->out.data[c->out.len] = 1;
+  *c->pen = 1;
   c->pen += bytes;
-  if (wp_write_begun(c, L, t, tag, pairs, &root)) {
+  if (wp_write_begun(c, L, t, object, pairs, &root)) {
     end_message(c, L);
   } else {
     lua_settop(L, t);
-    wp_write_all(c, L, t, 1, label);
+    wp_write_all(c, L, t, 1);
   }
 }

@@ -44,19 +44,24 @@ static inline void put_bytes(wp_codec *c, const void *data, size_t n) {
   c->pen += n;
 }
 
-static inline void put_varint(wp_codec *c, uint64_t n) {
-  while (n >= 0x80) {
-    put(c, (int)(n & 0x7F) | 0x80);
-    n >>= 7;
-  }
-  put(c, (int)n);
-}
-
 /*
 ** Stores of bytes may change anything, says C, also the pen: it is read once
 ** and stored once for a value. That is 2 % of what a record takes. What is
 ** called store_… returns where the next byte goes.
 */
+static inline unsigned char *store_varint(unsigned char *p, uint64_t n) {
+  while (n >= 0x80) {
+    *p++ = (unsigned char)(n | 0x80);
+    n >>= 7;
+  }
+  *p = (unsigned char)n;
+  return p + 1;
+}
+
+static inline void put_varint(wp_codec *c, uint64_t n) {
+  c->pen = store_varint(c->pen, n);
+}
+
 static inline unsigned char *store_tagged(unsigned char *p, int tag,
                                           const void *data, size_t n) {
   *p = (unsigned char)tag;

@@ -66,10 +66,6 @@ static int list_pieces(wp_codec *c, struct iovec *iov) {
   return n;
 }
 
-const wp_bytes *wp_codec_whole(const wp_codec *c) {
-  return c->quotes.len ? NULL : &c->out;
-}
-
 const struct iovec *wp_codec_iov(lua_State *L, wp_codec *c, int *n) {
   *n = 1;
   c->whole = piece(c->out.data, c->out.len);

@@ -48,7 +48,8 @@ void wp_codec_restart(lua_State *L, wp_codec *c, int mark) {
 ** pairs are counted in its tag, so there is an end to them.
 ** stack: t, key, value -> t
 */
-static void write_record(wp_codec *c, lua_State *L, int t, const char *label) {
+static void write_record(wp_codec *c, lua_State *L, int t,
+                         const void *object) {
   size_t start = c->out.len, bytes = 2, pairs = 0;
   do {
     if (c->out.cap - start - bytes < 2 * WP_WORD_MOST)
@@ -58,7 +59,7 @@ static void write_record(wp_codec *c, lua_State *L, int t, const char *label) {
                     (p = store_scalar(p, L, -2, lua_type(L, -2))) &&
                     (p = store_scalar(p, L, -1, lua_type(L, -1)));
     if (!is_scalar) {
-      wp_write_on(c, L, t, pairs, pairs ? bytes : 1, label);
+      wp_write_on(c, L, t, object, pairs, pairs ? bytes : 1);
       return;
     }
     bytes = (size_t)(p - c->out.data) - start;
@@ -78,33 +79,40 @@ static void write_empty(wp_codec *c) {
 
 /* Returns 0 when it is more than a table: it has a name or a metatable.
 ** stack: …, t -> the same */
-static int write_single(wp_codec *c, lua_State *L, int t, const char *label) {
-  if (wp_known_has(c->known, lua_topointer(L, t))) return 0;
+static int write_single(wp_codec *c, lua_State *L, int t) {
+  const void *object = lua_topointer(L, t);
+  if (wp_known_has(c->known, object)) return 0;
   if (lua_getmetatable(L, t)) {
     lua_pop(L, 1);
     return 0;
   }
   lua_pushnil(L);
   if (!lua_next(L, t)) write_empty(c);
-  else if (lua_isinteger(L, -2)) wp_write_on(c, L, t, 0, 1, label);
-  else write_record(c, L, t, label);
+  else if (lua_isinteger(L, -2)) wp_write_on(c, L, t, object, 0, 1);
+  else write_record(c, L, t, object);
   return 1;
 }
 
 /* Not inlined: a message of scalars should not save registers for it. */
 static __attribute__((noinline)) void write_more(wp_codec *c, lua_State *L,
-                                                 int first, int n,
-                                                 const char *label,
-                                                 int is_table) {
-  if (!is_table || !c->ready || !write_single(c, L, first, label))
-    wp_write_all(c, L, first, n, label);
+                                                 int n, int is_table) {
+  int top = lua_gettop(L);
+  if (!is_table || !c->ready || !write_single(c, L, top))
+    wp_write_all(c, L, top - n + 1, n);
+}
+
+static __attribute__((noinline)) void refuse(lua_State *L) {
+  luaL_error(L, "a codec cannot write while it calls __workerpool_pack, "
+                "nor after its end");
 }
 
 /* Inlined, three times: a call more is 4 % of a number. */
-WP_INLINE void write(lua_State *L, wp_codec *c, int first, int n,
-                     const char *label, int is_quoting) {
+WP_INLINE void write(lua_State *L, wp_codec *c, int n, const char *label,
+                     int is_quoting) {
   int type = LUA_TNONE;
-  if (n < WP_HEAD_COUNT && c->state == WP_IDLE) {
+  if (c->state != WP_IDLE) refuse(L);
+  c->label = label;
+  if (n < WP_HEAD_COUNT) {
     size_t most = ((size_t)n + 1) * WP_WORD_MOST;
     if (c->out.cap - c->out.len < most) reserve(L, c, most);
     unsigned char *p = c->out.data + c->out.len;
@@ -119,17 +127,17 @@ WP_INLINE void write(lua_State *L, wp_codec *c, int first, int n,
     }
   }
   c->is_quoting = (char)is_quoting;
-  write_more(c, L, first, n, label, n == 1 && type == LUA_TTABLE);
+  write_more(c, L, n, n == 1 && type == LUA_TTABLE);
 }
 
-void wp_codec_write(lua_State *L, wp_codec *c, int first, int n,
-                    const char *label) {
-  write(L, c, first, n, label, 0);
+void wp_codec_write(lua_State *L, wp_codec *c, int n, const char *label) {
+  write(L, c, n, label, 0);
 }
 
-void wp_codec_write_quoting(lua_State *L, wp_codec *c, int first, int n,
-                            const char *label) {
-  write(L, c, first, n, label, 1);
+int wp_codec_write_quoting(lua_State *L, wp_codec *c, int n,
+                           const char *label) {
+  write(L, c, n, label, 1);
+  return c->quotes.len > 0;
 }
 
 /* Takes what begins at `start` off the output. */
@@ -140,10 +148,10 @@ static inline void push_message(lua_State *L, wp_codec *c, size_t start) {
   if (c->out.cap > SPARE_BYTES && start == 0) wp_bytes_free(&c->out);
 }
 
-void wp_codec_push_message(lua_State *L, wp_codec *c, int first,
+void wp_codec_push_message(lua_State *L, wp_codec *c, int n,
                            const char *label) {
   size_t start = c->out.len;
-  wp_codec_write(L, c, first, lua_gettop(L) - first + 1, label);
+  wp_codec_write(L, c, n, label);
   push_message(L, c, start);
 }
 
@@ -152,7 +160,7 @@ void wp_codec_push_message(lua_State *L, wp_codec *c, int first,
 int wp_codec_encode(lua_State *L) {
   wp_codec *c = wp_codec_at(L, 1);
   size_t start = c->out.len;
-  write(L, c, 2, lua_gettop(L) - 1, "args", 0);
+  write(L, c, lua_gettop(L) - 1, "args", 0);
   push_message(L, c, start);
   return 1;
 }

@@ -21,7 +21,7 @@ typedef struct wp_recent {
   uint32_t period;    /* of the codec, when it was written */
   uint32_t kept;      /* its number + 1; 0: it came once */
   unsigned char tag;  /* WP_TAG_KEPT and its number; then there is `object` */
-  char is_integer;    /* the value of this key, last time */
+  char last;          /* what the value of this key was, last time */
   struct wp_recent *next; /* which key came after it, last time */
 } wp_recent;
 
@@ -60,6 +60,7 @@ struct wp_codec {
   int ceiling;         /* the highest place for a table that has the stack it
                        ** needs above it */
   lua_Integer anchored; /* values in WP_OWN_PACKED */
+  const char *label;  /* of the message */
   unsigned char head;
   char looked;      /* for modules loaded lately, in this message */
   char is_quoting;  /* in this message */
@@ -155,13 +156,11 @@ static inline void wp_check_stack(lua_State *L, int slots, const char *what) {
 /* ---- the encoder, over its files ---------------------------------------- */
 
 /* Any message: values first … first+n-1. */
-void wp_write_all(wp_codec *c, lua_State *L, int first, int n,
-                  const char *label);
-/* The message of one table of which `bytes` have been written, with `pairs`;
-** the next is on the stack, which has been checked. stack: t, key, value -> t
-*/
-void wp_write_on(wp_codec *c, lua_State *L, int t, size_t pairs, size_t bytes,
-                 const char *label);
+void wp_write_all(wp_codec *c, lua_State *L, int first, int n);
+/* The message of one table, `object`, of which `bytes` have been written, with
+** `pairs`; the next pair is on the stack. stack: t, key, value -> t */
+void wp_write_on(wp_codec *c, lua_State *L, int t, const void *object,
+                 size_t pairs, size_t bytes);
 
 /*
 ** These return 1, or 0 to say that names have changed and that the message
@@ -170,10 +169,10 @@ void wp_write_on(wp_codec *c, lua_State *L, int t, size_t pairs, size_t bytes,
 */
 int wp_write_value(wp_codec *c, lua_State *L, int at, const wp_place *where);
 /* The table that is the only value of the message; of what is in it, the pair
-** on the stack comes next, and `pairs` before it have been written behind the
-** tag at that offset. stack: t, key, value -> t */
-int wp_write_begun(wp_codec *c, lua_State *L, int t, size_t tag, size_t pairs,
-                   const wp_place *where);
+** on the stack comes next, and `pairs` before it have been written.
+** stack: t, key, value -> t */
+int wp_write_begun(wp_codec *c, lua_State *L, int t, const void *object,
+                   size_t pairs, const wp_place *where);
 int wp_write_function(wp_codec *c, lua_State *L, int at,
                       const wp_place *where);
 int wp_write_userdata(wp_codec *c, lua_State *L, int at,

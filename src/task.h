@@ -66,6 +66,7 @@ typedef struct wp_run {
   void *ud;
   wp_laps *laps; /* NULL: nobody asks what the time goes to */
   /* While it runs. */
+  const wp_bytes *output; /* the codec's */
   int is_integers;  /* a range: of integers or of floats, from start by step */
   lua_Unsigned integer_start, integer_step;
   lua_Number start, step;

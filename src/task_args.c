@@ -13,7 +13,7 @@ void wp_tasks_range(lua_State *L, wp_codec *c, int start, int step) {
   wp_codec_restart(L, c, WP_TASKS_RANGE);
   lua_pushvalue(L, start);
   lua_pushvalue(L, step);
-  wp_codec_write(L, c, lua_gettop(L) - 1, 2, "range");
+  wp_codec_write(L, c, 2, "range");
   lua_pop(L, 2);
 }
 
@@ -63,7 +63,7 @@ static int write_list(lua_State *L) {
   for (; job->done < job->count; job->done++) {
     lua_rawgeti(L, AT_LIST, job->first + job->done);
     int n = spread(L, job->single);
-    wp_codec_write_quoting(L, job->codec, lua_gettop(L) - n + 1, n, "args");
+    (void)wp_codec_write_quoting(L, job->codec, n, "args");
     lua_settop(L, AT_N);
   }
   return 0;

@@ -122,18 +122,16 @@ static int reply_gathered(lua_State *L, wp_run *run) {
 
 /* What the codec holds is the result. Its writing is the task's time; that
 ** the host has no room for it is not. */
-static int reply(lua_State *L, wp_run *run) {
-  const wp_bytes *whole = wp_codec_whole(run->codec);
+static int reply(lua_State *L, wp_run *run, int quotes) {
   if (run->stamp) run->stamp(run->ud, 0);
-  return whole ? run->reply(run->ud, whole->data, whole->len)
-               : reply_gathered(L, run);
+  return quotes ? reply_gathered(L, run)
+                : run->reply(run->ud, run->output->data, run->output->len);
 }
 
-static int send_result(lua_State *L, wp_run *run, int first, int n) {
+static int send_result(lua_State *L, wp_run *run, int n) {
   run->stage = WP_AT_ENCODE;
   wp_codec_restart(L, run->codec, WP_RESULT_VALUES);
-  wp_codec_write_quoting(L, run->codec, first, n, "result");
-  return reply(L, run);
+  return reply(L, run, wp_codec_write_quoting(L, run->codec, n, "result"));
 }
 
 static int run_protected(lua_State *L) {
@@ -141,7 +139,7 @@ static int run_protected(lua_State *L) {
   int top = lua_gettop(L);
   while (run->done < run->count) {
     int n = call_task(L, run, top);
-    run->status = send_result(L, run, top + 1, n);
+    run->status = send_result(L, run, n);
     if (run->status < 0) return 0;
     end_task(run);
     run->done++;
@@ -156,9 +154,9 @@ static int send_failure(lua_State *L, wp_run *run) {
   if (run->stage == WP_AT_DECODE && run->data[0] == WP_TASKS_LIST)
     skip_list(L, run->data, run->length, 1, &run->at);
   wp_codec_restart(L, run->codec, WP_RESULT_FAILURE);
-  wp_codec_write(L, run->codec, lua_gettop(L), 1, "error");
+  wp_codec_write(L, run->codec, 1, "error");
   lua_pop(L, 1);
-  int status = reply(L, run);
+  int status = reply(L, run, 0);
   end_task(run);
   run->done++;
   return status;
@@ -184,6 +182,7 @@ static void prepare(lua_State *L, wp_run *run) {
   run->done = 0;
   run->status = WP_OK;
   run->at = 1;
+  run->output = wp_codec_output(run->codec);
   if (run->length == 0) luaL_error(L, "corrupt message: empty parcel");
   if (run->data[0] == WP_TASKS_RANGE)
     prepare_range(L, run);

@@ -85,7 +85,7 @@ static int again(lua_State *L) {
   wp_codec_trust(c, 0);
   wp_codec_read(L, c, in->data, in->len, &n);
   if (!lua_checkstack(L, n + LUA_MINSTACK)) return 0;
-  wp_codec_write(L, c, 3, n, "args");
+  wp_codec_write(L, c, n, "args");
   const wp_bytes *out = wp_codec_output(c);
   if (wp_codec_read(L, c, out->data, out->len, &m) != out->len) abort();
   if (n != m) abort();

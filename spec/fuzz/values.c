@@ -192,7 +192,7 @@ static int write_all(lua_State *L) {
   wp_codec *c = wp_codec_check(L, -1);
   int n = lua_gettop(L) - 1;
   lua_insert(L, 1);
-  wp_codec_write(L, c, 2, n, "args");
+  wp_codec_write(L, c, n, "args");
   return 0;
 }
 
