@@ -126,7 +126,7 @@ describe("the sources", function()
   end
 
   it("read messages only where they come from our own processes", function()
-    assert.are.equal("bind_codec.c bind_engine.c bind_shared_value.c task_results.c task_run.c",
+    assert.are.equal("bind_codec.c bind_event.c bind_shared_value.c task_results.c task_run.c",
       files_with("wp_codec_read%(L, ", "src/*.c"))
     assert.are.equal("inline.lua spawned.lua worker.lua",
       files_with("codec:decode%(", "lua/workerpool/*.lua"))
