@@ -6,10 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum {
-  FIRST_SIZE = 64,
-  KEPT_SIZE = 1 << 16 /* what a message may leave to the next: 1 MiB */
-};
+enum { FIRST_SIZE = 64 };
 
 static size_t bytes_of(size_t size) { return size * sizeof(wp_seen_slot); }
 
@@ -19,10 +16,8 @@ void wp_seen_free(wp_seen *s) {
   s->size = s->used = 0;
 }
 
-void wp_seen_start(wp_seen *s) {
-  if (s->size > KEPT_SIZE) wp_seen_free(s);
-  s->used = 0;
-  s->message += (uint64_t)1 << WP_SEEN_BITS;
+void wp_seen_renew(wp_seen *s) {
+  if (s->size > WP_SEEN_KEPT) wp_seen_free(s);
   if (s->message != 0) return;
   /* The number wrapped: slots of long ago would look fresh. */
   if (s->slots) memset(s->slots, 0, bytes_of(s->size));

@@ -25,13 +25,23 @@ typedef struct wp_seen {
 #define WP_SEEN_BITS 40
 #define WP_SEEN_VALUE (((uint64_t)1 << WP_SEEN_BITS) - 1)
 
-/* Starts a message. */
-void wp_seen_start(wp_seen *s);
-
 /* Makes room for one more: 0, or -ENOMEM. */
 int wp_seen_grow(wp_seen *s);
 
 void wp_seen_free(wp_seen *s);
+
+/* What a message may leave to the next: 1 MiB. */
+enum { WP_SEEN_KEPT = 1 << 16 };
+
+/* Forgets all; makes a table that is too large small again. */
+void wp_seen_renew(wp_seen *s);
+
+/* Starts a message. */
+static inline void wp_seen_start(wp_seen *s) {
+  s->used = 0;
+  s->message += (uint64_t)1 << WP_SEEN_BITS;
+  if (s->message == 0 || s->size > WP_SEEN_KEPT) wp_seen_renew(s);
+}
 
 static inline uint64_t wp_seen_hash(uintptr_t key) {
   return (uint64_t)key * 0x9E3779B97F4A7C15u;
