@@ -80,7 +80,7 @@ local function find_specs(wanted)
   return found
 end
 
--- What became of one file, from the three files that run_one.sh left.
+-- What became of one file, from the files that run_one.sh left.
 local function read_outcome(dir, n)
   local base = dir .. "/" .. n
   local out = { passed = 0, failed = 0, details = read(base .. ".result.details") }
@@ -98,6 +98,7 @@ local function read_outcome(dir, n)
   out.left = fields[3] or ""
   out.finished = finished
   out.printed = read(base .. ".out")
+  out.reports = read(base .. ".reports")
   return out
 end
 
@@ -116,6 +117,7 @@ local function trouble(spec, out)
     return ("ended with status %d%s"):format(out.status, during)
   end
   if out.left ~= "" then return "left processes behind: " .. out.left end
+  if out.reports ~= "" then return "something was found in a process" end
   if out.status ~= 0 and out.failed == 0 then
     return ("ended with status %d"):format(out.status)
   end
@@ -140,6 +142,7 @@ local function report(spec, out)
     if out.trouble then print("  " .. spec.path .. ": " .. out.trouble) end
     if out.details ~= "" then print((out.details:gsub("\n$", ""))) end
     if out.printed:find("%S") then print(excerpt(out.printed)) end
+    if out.reports ~= "" then print(excerpt(out.reports)) end
   end
   io.stdout:flush()
 end

@@ -1,8 +1,9 @@
 #!/bin/sh
 # run_one.sh DIR N LIMIT FILE: one spec file, in a busted process of its own,
 # for LIMIT seconds at most. Leaves DIR/N.out (what it printed), DIR/N.result
-# (see output.lua) and DIR/N.end: exit status, milliseconds, and the processes
-# that were left behind. Prints N when all of that is there.
+# (see output.lua), DIR/N.reports (what a sanitizer or valgrind has found in any
+# process) and DIR/N.end: exit status, milliseconds, and the processes that were
+# left behind. Prints N when all of that is there.
 #
 # Whatever the file starts inherits SPEC_RUN, also what leaves the process
 # group or the session, so that nothing can hide at the end.
@@ -23,6 +24,19 @@ describe() {
     line=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) || continue
     printf '%s (%s) ' "$pid" "$(printf %.60s "$line")"
   done
+}
+
+# Reports go into files, and not to a standard error that a spec may look at
+# or throw away: nobody else sees what was found in a worker that is replaced.
+for name in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
+  eval "options=\${$name-}"
+  [ -z "$options" ] || export "$name=$options:log_path=$mark.report"
+done
+
+# Those with an error in them: a refused allocation is a warning.
+reports() {
+  grep -lE 'ERROR: |WARNING: ThreadSanitizer|runtime error: |^==[0-9]+== ' \
+    "$mark".report.* 2>/dev/null | xargs -r cat
 }
 
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
@@ -55,6 +69,7 @@ if [ $status -ne 124 ] && [ $status -ne 137 ]; then
   done
 fi
 named=$(describe "$left")
+reports >"$mark.reports"
 # shellcheck disable=SC2086 # a list of pids
 [ -z "$left" ] || kill -9 $left 2>/dev/null
 

@@ -52,7 +52,7 @@ case $variant in
 -DWP_LIMIT_SHARED=0x10000000ul -DWP_NO_PIDFD")
     export WORKERPOOL_HEAP=stock
     export SPEC_SCALE=${SPEC_SCALE:-20} SPEC_SANITIZER=valgrind
-    SPEC_WRAP="valgrind -q --child-silent-after-fork=yes --error-exitcode=9"
+    SPEC_WRAP="valgrind -q --log-file=%q{SPEC_RUN}.report.%p --error-exitcode=9"
     SPEC_WRAP+=" --leak-check=full --show-leak-kinds=definite"
     SPEC_WRAP+=" --errors-for-leak-kinds=definite --keep-debuginfo=yes"
     export SPEC_WRAP
