@@ -53,7 +53,7 @@ static int lock_until(wp_lock *lock, uint64_t end_ns) {
   while ((error = pthread_mutex_trylock(&lock->mutex)) == EBUSY &&
          wp_now_ns() < end_ns)
     nanosleep(&moment, NULL);
-  return error;
+  return error == EBUSY ? ETIMEDOUT : error;
 }
 #else
 static int lock_until(wp_lock *lock, uint64_t end_ns) {

@@ -123,7 +123,7 @@ describe("get_insights", function()
     for i, text in pool:imap(function() return ("x"):rep(900000) end,
                              workerpool.range(8), { chunk_size = 4 }) do
       n = n + #text
-      if i <= 4 then core.sleep(0.1) end
+      if i <= 4 then core.sleep(0.1 * helper.scale) end
     end
     assert.are.equal(8 * 900000, n)
     assert.is_true(pool:get_insights().total_waiting_transfer_time > 0.05)

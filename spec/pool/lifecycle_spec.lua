@@ -139,11 +139,13 @@ end)
 describe("keep_alive", function()
   helper.guard()
 
+  -- Of all workers: each task waits for the others.
   local function pids_of(pool)
+    local all = workerpool.Barrier(pool.n_jobs)
     local list = pool:map(function()
-      core.sleep(0.02)
+      all:wait(60)
       return core.getpid()
-    end, workerpool.range(4), { chunk_size = 1 })
+    end, workerpool.range(pool.n_jobs), { chunk_size = 1 })
     local set = {}
     for i = 1, list.n do set[list[i]] = true end
     return set

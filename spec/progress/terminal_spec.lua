@@ -123,7 +123,9 @@ describe("the progress bar on a terminal", function()
     assert.are.equal("after", lines[3])
   end)
 
-  it("draws nested bars on their own lines and leaves the cursor below", function()
+  -- The thread sanitizer has a thread of its own in workers, of which a pool warns.
+  local has_thread = helper.sanitized == "thread"
+  if not has_thread then it("draws nested bars on their own lines and leaves the cursor below", function()
     terminal(PREAMBLE .. [[
       local function dispatch(id, n)
         local inner <close> = workerpool.WorkerPool { n_jobs = 2 }
@@ -140,7 +142,7 @@ describe("the progress bar on a terminal", function()
     assert.matches("^inner 0: 100%%|.+| 50/50 ", lines[2])
     assert.matches("^inner 1: 100%%|.+| 50/50 ", lines[3])
     assert.are.equal("after", lines[4])
-  end)
+  end) end
 
   it("stays below what workers print, whole lines of both streams", function()
     terminal(PREAMBLE .. [[

@@ -39,6 +39,7 @@ case $variant in
     export SPEC_WRAP="setarch -R"
     export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:die_after_fork=0
     TSAN_OPTIONS+=:report_signal_unsafe=0:report_mutex_bugs=0:$signals
+    TSAN_OPTIONS+=:allocator_may_return_null=1
     interpreter=$build/lua
     ;;
   stress)
