@@ -14,6 +14,7 @@
 local clock = require "workerpool.clock"
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local FalseStarts = require "workerpool.false_starts"
 local Inline = require "workerpool.inline"
 local oom = require "workerpool.oom"
 local output = require "workerpool.output"
@@ -23,9 +24,6 @@ local worker = require "workerpool.worker"
 local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
 local MESSAGES = worker.MESSAGES
 
--- Workers that die one after the other before they have done anything are not
--- worth another start; not so soon while there is one that has come through.
-local MOST_FALSE_STARTS, MOST_WITH_A_SOUND_ONE = 3, 30
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
@@ -82,7 +80,7 @@ function Crew.new(n_jobs, setup)
     n_owners = 0,
     expected = {},     -- workers whose end we asked for
     missing = {},      -- workers that could not be replaced: when to try again
-    false_starts = 0,
+    false_starts = FalseStarts.new(),
     wanted = 0,        -- workers that there should be
     hopeless = false,  -- workers cannot start: none is to be tried again
     broken = false,    -- the engine cannot tell us anything any more
@@ -109,7 +107,10 @@ function Crew:launch(w)
     self.has_started = true
   end
   local ok, message, status = self.engine:start(w)
-  if ok then self.expected[w] = nil end
+  if ok then
+    self.expected[w] = nil
+    self.false_starts:started(w)
+  end
   return ok, message, status
 end
 
@@ -329,7 +330,7 @@ local on_event = {}
 
 function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
-  self.false_starts = 0
+  self.false_starts:forget()
   if self.holds then self:take_for(owner) end
   if owner then
     owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed, w)
@@ -368,12 +369,12 @@ local function crash_of(ending, w, fields)
   return errors.crash(fields)
 end
 
-function Crew:most_false_starts()
-  local most = MOST_FALSE_STARTS
+function Crew:has_sound_worker()
+  local found = false
   self:each_running(function(w)
-    if self.engine:inspect(w).phase ~= STARTING then most = MOST_WITH_A_SOUND_ONE end
+    found = found or self.engine:inspect(w).phase ~= STARTING
   end)
-  return most
+  return found
 end
 
 function Crew:bury_idle(w, ending)
@@ -385,10 +386,8 @@ function Crew:bury_idle(w, ending)
   -- Somebody killed it between two tasks, or behind the last result of one: it
   -- can be replaced.
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
-  self.false_starts = self.false_starts + 1
-  if ending.phase == "init" or self.false_starts >= self:most_false_starts() then
-    self:give_up(crash_of(ending, w))
-  end
+  local enough = self.false_starts:is_enough(w, ending, self:has_sound_worker())
+  if ending.phase == "init" or enough then self:give_up(crash_of(ending, w)) end
 end
 
 function on_event.exit(self, w, tag, first, count)
@@ -399,7 +398,7 @@ function on_event.exit(self, w, tag, first, count)
   ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
     and self.engine:inspect(w).started ~= 0
   self.relay:finish(w)
-  if ending.phase ~= "start" then self.false_starts = 0 end
+  if ending.phase ~= "start" then self.false_starts:forget() end
   local owner = tag and self.owners[tag >> TAG_BITS]
   self:take_for(owner)
   if owner then

@@ -1,0 +1,44 @@
+-- A server that is killed takes all workers with it that it has started. Those
+-- that had not come through yet counted as so many false starts, and a single
+-- kill ended a pool of three.
+
+local helper = require "spec.support.helper"
+package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
+local workerpool = require "workerpool"
+local misdeeds = require "misdeeds"
+local SlowForks = require("spec.support.fixtures.slow_start").SlowForks
+
+local SIGKILL = 9
+
+local function same(_, x) return x end
+
+describe("a server that is killed while its workers start", function()
+  helper.guard()
+
+  local function pool_of(n_jobs, seconds)
+    return workerpool.WorkerPool { n_jobs = n_jobs, start_method = "forkserver",
+      shared_objects = setmetatable({ seconds = seconds }, SlowForks) }
+  end
+
+  it("is one false start, however many they were", function()
+    local pool <close> = pool_of(6, 0.5)
+    local result = pool:apply_async(same, { 7 })
+    misdeeds.kill(helper.children()[1], SIGKILL)
+    assert.are.equal(7, result:get())
+  end)
+
+  it("is not survived over and over", function()
+    local pool <close> = pool_of(2, 20)
+    local result = pool:apply_async(same, { 7 })
+    local kills = 0
+    while not result:ready() and kills < 50 do
+      local server = helper.children()[1]
+      if server then misdeeds.kill(server, SIGKILL) end
+      kills = kills + 1
+      result:wait(0.2)
+    end
+    local ok, err = pcall(result.get, result)
+    assert.is_false(ok)
+    assert.matches("died while starting", tostring(err))
+  end)
+end)
