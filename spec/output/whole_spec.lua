@@ -78,7 +78,9 @@ describe("lines of workers", function()
     end)
   end
 
-  it("are whole beside those of another pool, and of nested ones", function()
+  -- The thread sanitizer has a thread of its own in workers, of which a pool warns.
+  local has_thread = helper.sanitized == "thread"
+  if not has_thread then it("are whole beside those of another pool, and of nested ones", function()
     local text = output_of([[
       local letters = "abcdefgh"
       local outer <close> = workerpool.WorkerPool { n_jobs = 2, daemon = false }
@@ -89,7 +91,7 @@ describe("lines of workers", function()
         end, range(40))
       end, { 1, 2 }, { chunk_size = 1 })]], "pipe")
     assert.are.same({ 0, 80 }, { torn_lines(text, 50000) })
-  end)
+  end) end
 
   it("are whole in a pipe that the host has made non-blocking", function()
     -- The shell's writer shares its end with us; python sets the flag on it.

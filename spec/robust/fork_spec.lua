@@ -116,6 +116,7 @@ describe("the limit of processes of a control group", function()
   helper.guard()
 
   it("is met as it is", function()
+    if helper.sanitized == "thread" then return end -- threads of its own count, too
     local group = cgroup.new("pids", 3)
     if not group then return end
     local path = program [[
