@@ -8,7 +8,12 @@ DESTDIR  ?=
 BUILD    ?= build
 # Which specs: files, folders, beginnings of paths; none stands for all.
 SPEC     ?=
-TSAN_SPEC     ?= spec/start spec/shared spec/insights/lives_spec.lua
+# The thread sanitizer holds a signal back until the next system call, takes
+# memory and descriptors of its own, and sees no races between processes.
+TSAN_SPEC     ?= $(filter-out $(addprefix spec/,bench_spec.lua support_spec.lua \
+  cli/run_spec.lua signals/% memory/% robust/%),$(sort \
+  $(wildcard spec/*_spec.lua spec/*/*_spec.lua))) $(addprefix spec/robust/,\
+  chaos_spec.lua fork_spec.lua memory_spec.lua matrix/threading_spec.lua)
 # Not all: every byte of an input is flipped in one, which takes hours there.
 VALGRIND_SPEC ?= $(filter-out %hostile_bytes_spec.lua %round_trip_spec.lua \
   %bytecode_spec.lua,$(wildcard spec/codec/*_spec.lua)) $(addprefix spec/pool/,\
@@ -103,7 +108,7 @@ asan: ## the specs with the address and undefined behaviour sanitizers
 
 ubsan: asan ## the same as asan: one build carries both
 
-tsan: ## some specs with the thread sanitizer
+tsan: ## the specs with the thread sanitizer, but for signals and memory
 	@bash spec/support/variant.sh tsan $(or $(SPEC),$(TSAN_SPEC))
 
 stress: ## the specs on a test build: odd sizes, short reads, buffers that move
