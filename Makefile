@@ -11,7 +11,7 @@ SPEC     ?=
 # The thread sanitizer holds a signal back until the next system call, takes
 # memory and descriptors of its own, and sees no races between processes.
 TSAN_SPEC     ?= $(filter-out $(addprefix spec/,bench_spec.lua support_spec.lua \
-  cli/run_spec.lua signals/% memory/% robust/%),$(sort \
+  signals/interrupt% signals/every% memory/% robust/%),$(sort \
   $(wildcard spec/*_spec.lua spec/*/*_spec.lua))) $(addprefix spec/robust/,\
   chaos_spec.lua fork_spec.lua memory_spec.lua matrix/threading_spec.lua)
 # Not all: every byte of an input is flipped in one, which takes hours there.

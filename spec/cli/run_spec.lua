@@ -176,13 +176,16 @@ describe("a signal to workerpool run", function()
     end)
   end
 
-  it("breaks a script that only computes", function()
+  -- The thread sanitizer holds a signal back until the next system call.
+  local is_late = helper.sanitized == "thread"
+
+  if not is_late then it("breaks a script that only computes", function()
     local program = start "print 'begun' io.stdout:flush() while true do end"
     program:kill "INT"
     assert.equal(130, program:wait(10).status)
-  end)
+  end) end
 
-  it("may be caught by the script, and kills at the second time", function()
+  if not is_late then it("may be caught by the script, and kills at the second time", function()
     local program = start [[
       print 'begun' io.stdout:flush()
       print(pcall(function() while true do end end)) io.stdout:flush()
@@ -193,7 +196,7 @@ describe("a signal to workerpool run", function()
     assert.is_true(program:alive())
     program:kill "TERM"
     assert.equal(15, program:wait(10).signal)
-  end)
+  end) end
 end)
 
 describe("the command line", function()
