@@ -367,11 +367,11 @@ function Run:close_bar(reason)
 end
 
 -- One look at all else is enough for many events; but before workers run dry
--- more is to be sent.
+-- more is to be sent, and what comes after the last result is not for us.
 function Run:take_what_is_here()
   local crew = self.crew
   for _ = 2, self.depth // 2 do
-    if self.over or self.error or not crew:more() then return end
+    if self.over or self.error or self.in_flight == 0 or not crew:more() then return end
   end
 end
 
