@@ -16,8 +16,9 @@ TSAN_SPEC     ?= $(filter-out $(addprefix spec/,bench_spec.lua support_spec.lua 
   chaos_spec.lua fork_spec.lua memory_spec.lua matrix/threading_spec.lua)
 # Not all: every byte of an input is flipped in one, which takes hours there.
 VALGRIND_SPEC ?= $(filter-out %hostile_bytes_spec.lua %round_trip_spec.lua \
-  %bytecode_spec.lua,$(wildcard spec/codec/*_spec.lua)) $(addprefix spec/pool/,\
-  map_spec.lua options_spec.lua)
+  %bytecode_spec.lua,$(wildcard spec/codec/*_spec.lua)) spec/unit \
+  $(addprefix spec/pool/,map_spec.lua options_spec.lua errors_spec.lua) \
+  $(addprefix spec/shared/,array_spec.lua dict_spec.lua queue_spec.lua sync_spec.lua)
 TIME     ?= 60
 FUZZ     ?=
 # -Werror would break the build of users with a newer compiler, so only
