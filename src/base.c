@@ -126,8 +126,8 @@ uint64_t wp_now_ns(void) {
 #define SPIN_LEAST_NS 2000u
 #define SPIN_MOST_NS 50000u
 
-static void adapt(wp_spin *spin, int was_lucky) {
-  uint64_t next = was_lucky ? spin->limit_ns * 2 : spin->limit_ns / 2;
+static void adapt(wp_spin *spin, int is_worth_it) {
+  uint64_t next = is_worth_it ? spin->limit_ns * 2 : spin->limit_ns / 2;
   if (next < SPIN_LEAST_NS) next = SPIN_LEAST_NS;
   if (next > SPIN_MOST_NS) next = SPIN_MOST_NS;
   spin->limit_ns = next;
@@ -138,8 +138,12 @@ int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud) {
   uint64_t until = wp_now_ns() + spin->limit_ns;
   int answer;
   while (!(answer = found(ud)) && wp_now_ns() < until) sched_yield();
-  adapt(spin, answer);
+  if (answer) adapt(spin, 1);
   return answer;
+}
+
+void wp_spin_slept(wp_spin *spin, uint64_t waited_ns) {
+  adapt(spin, waited_ns < SPIN_MOST_NS);
 }
 
 const char *wp_status_text(int status) {

@@ -92,7 +92,7 @@ uint64_t wp_now_ns(void);
 /*
 ** A short look-out before going to sleep, for being woken costs some 50 us.
 ** It lets others have the processor at every turn, and its length follows
-** its luck: where nothing comes it soon costs next to nothing.
+** what waiting has been: where nothing comes it soon costs next to nothing.
 */
 typedef struct wp_spin {
   uint64_t limit_ns; /* zero is a valid start */
@@ -100,5 +100,9 @@ typedef struct wp_spin {
 
 /* Calls `found` until it is true or time is up; returns its last answer. */
 int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud);
+/* Said after a sleep: how long the wait was, look-out and all. A short one
+** means that the look-out was too short: having been unlucky for once, it
+** would never be lucky again. */
+void wp_spin_slept(wp_spin *spin, uint64_t waited_ns);
 
 #endif
