@@ -5,16 +5,8 @@ local kit = ...
 local meter = kit.meter
 
 local function pid() return kit.meter.pid() end
-local function collect() collectgarbage() end
 
 local BEST_BARE = { "bare pipe", "bare socket", "bare shared memory" }
-
--- The first round trip makes the workers' and our room, and its garbage goes.
-local function warm_up(pool, payload)
-  pool:apply(kit.same, { payload })
-  pool:apply(collect)
-  collectgarbage()
-end
 
 local function round_trips(pool, n, payload)
   for _ = 1, n do
@@ -22,19 +14,18 @@ local function round_trips(pool, n, payload)
   end
 end
 
+-- The first round trips make the worker's and our room, as bare memory is there.
 local function measured(n, values)
-  local size = values.size
   local pool <close> = kit.warm_pool { n_jobs = 1 }
-  local payload = ("x"):rep(size)
-  warm_up(pool, payload)
-  local worker = pool:apply(pid)
+  local payload, worker = ("x"):rep(values.size), pool:apply(pid)
   local host_had, worker_had = meter.resident(), meter.resident(worker)
   meter.forget_peak()
   meter.forget_peak(worker)
+  round_trips(pool, 2, payload)
   local seconds = kit.seconds(round_trips, pool, n, payload)
-  return seconds, size >= 100 << 20 and {
-    host = (meter.peak() - host_had) / size,
-    worker = (meter.peak(worker) - worker_had) / size,
+  return seconds, values.size >= 100 << 20 and {
+    host = (meter.peak() - host_had) / values.size,
+    worker = (meter.peak(worker) - worker_had) / values.size,
   } or nil
 end
 
