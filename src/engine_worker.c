@@ -373,6 +373,18 @@ static int take_open(wp_pool *p, unsigned w, wp_event *e) {
   return fill_event(p, w, &record, e);
 }
 
+/* Its parcel ends, if all results are here: it did not live to say so. */
+static int take_end(wp_pool *p, unsigned w, wp_event *e) {
+  uint32_t slot = wp_parcel_claimed_by(p, w);
+  const wp_parcel_info *info = slot == WP_NO_SLOT ? NULL : &p->parcels[slot];
+  if (!info || info->received < info->count) return 0;
+  const wp_record end = {.slot = slot, .first = info->received,
+                         .flags = WP_RECORD_LAST};
+  *e = (wp_event){.worker = w};
+  result_event(p, &end, e);
+  return 1;
+}
+
 static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
   wp_ending ending = wp_launch_ending(p, w);
@@ -395,7 +407,8 @@ static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
   uint64_t bit = (uint64_t)1 << (w % 64);
-  if (wp_worker_take_last(p, w, e) || take_open(p, w, e)) return 1;
+  if (wp_worker_take_last(p, w, e) || take_open(p, w, e) || take_end(p, w, e))
+    return 1;
   exit_event(p, w, e);
   wp_worker_take_captured(p, w, e);
   p->completed += atomic_exchange(&p->region.lines[w].completed, 0);

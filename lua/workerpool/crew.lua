@@ -386,8 +386,11 @@ function Crew:bury_idle(w, ending)
   -- Somebody killed it between two tasks, or behind the last result of one: it
   -- can be replaced.
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
+  -- Where nobody knows how it ended, that may have been its server's end, and no
+  -- fault of worker_init.
+  local is_known = ending.signal or ending.exit_code or ending.timeout
   local enough = self.false_starts:is_enough(w, ending, self:has_sound_worker())
-  if ending.phase == "init" or enough then self:give_up(crash_of(ending, w)) end
+  if ending.phase == "init" and is_known or enough then self:give_up(crash_of(ending, w)) end
 end
 
 function on_event.exit(self, w, tag, first, count)
@@ -398,7 +401,7 @@ function on_event.exit(self, w, tag, first, count)
   ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
     and self.engine:inspect(w).started ~= 0
   self.relay:finish(w)
-  if ending.phase ~= "start" then self.false_starts:forget() end
+  if ending.phase ~= "start" and ending.phase ~= "init" then self.false_starts:forget() end
   local owner = tag and self.owners[tag >> TAG_BITS]
   self:take_for(owner)
   if owner then

@@ -224,7 +224,7 @@ static void check_exit(void) {
   if (!event.holds) return;
   expected *x = find(event.ticket);
   MUST(x && x->tag == event.tag && x->received == event.first);
-  MUST(event.count == x->count - x->received);
+  MUST(event.count > 0 && event.count == x->count - x->received);
   x->lives = 0;
   ended = 1;
 }

@@ -27,6 +27,35 @@ describe("a server that is killed while its workers start", function()
     assert.are.equal(7, result:get())
   end)
 
+  it("is no fault of worker_init that was under way", function()
+    local dir = helper.tmpdir()
+    local pool <close> = workerpool.WorkerPool { n_jobs = 3, start_method = "forkserver" }
+    local list = pool:map(function(x) return x end, workerpool.range(30), {
+      worker_init = function()
+        if io.open(dir .. "/killed") then return end
+        io.open(dir .. "/killed", "w"):close()
+        os.execute("kill -KILL $(ps -o ppid= -p " .. require("workerpool.core").getpid() .. ")")
+        require("workerpool.core").sleep(60)
+      end,
+    })
+    for i = 1, 30 do assert.are.equal(i, list[i]) end
+  end)
+
+  it("is the end where each worker_init does so", function()
+    local pool <close> = workerpool.WorkerPool { n_jobs = 2, start_method = "forkserver" }
+    local ok, err = pcall(pool.map, pool, function(x) return x end, { 1, 2 }, {
+      worker_init = function()
+        local pid = require("workerpool.core").getpid()
+        os.execute("kill -KILL $(ps -o ppid= -p " .. pid .. ") 2>/dev/null")
+        require("workerpool.core").sleep(60)
+      end,
+    })
+    assert.is_false(ok)
+    local text = tostring(err)
+    assert.is_truthy(text:find("worker_init", 1, true) or text:find("No child processes", 1, true),
+      text)
+  end)
+
   it("is not survived over and over", function()
     local pool <close> = pool_of(2, 20)
     local result = pool:apply_async(same, { 7 })

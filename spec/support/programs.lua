@@ -4,7 +4,6 @@
 local helper = require "spec.support.helper"
 local lfs = require "lfs"
 
-
 local PREAMBLE = [[
   local workerpool = require "workerpool"
   local core = require "workerpool.core"
