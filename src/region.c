@@ -88,22 +88,13 @@ static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
   return map_all(r, fd, n_workers, arena_size);
 }
 
-static int fits(size_t size) {
-  void *space = wp_shm_reserve(size);
-  wp_shm_unmap(space, size);
-  return space != NULL;
-}
-
-/* A limit on address space (ulimit -v) is met by asking for less: for a quarter
-** of what there is, since other pools, and the caller, want some too. */
+/* A limit on address space (ulimit -v) is met by asking for less. */
 int wp_region_create(wp_region *r, unsigned n_workers) {
   size_t arena_size = WP_LIMIT_ARENA;
   int status = create(r, n_workers, arena_size);
   while (status == -ENOMEM && arena_size > SMALLEST_ARENA) {
-    int leaves_enough = fits(arena_size);
-    arena_size /= 4;
-    if (leaves_enough || arena_size <= SMALLEST_ARENA)
-      status = create(r, n_workers, arena_size);
+    arena_size = wp_shm_share(arena_size, SMALLEST_ARENA);
+    status = create(r, n_workers, arena_size);
   }
   if (status < 0) return status;
   r->header->magic = WP_LAYOUT_MAGIC;

@@ -73,7 +73,7 @@ int wp_map_make(wp_heap **heap, int *fd) {
   int status = make_of(size, heap, fd);
   /* A limit on address space (ulimit -v) is met by asking for less. */
   while (status == -ENOMEM && size > SMALLEST)
-    status = make_of(size /= 4, heap, fd);
+    status = make_of(size = wp_shm_share(size, SMALLEST), heap, fd);
   if (status == WP_OK) init(*heap, size);
   else *fd = -1;
   return status;

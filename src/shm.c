@@ -25,6 +25,21 @@ void *wp_shm_reserve(size_t size) {
   return addr == MAP_FAILED ? NULL : addr;
 }
 
+static int fits(size_t size) {
+  void *space = wp_shm_reserve(size);
+  wp_shm_unmap(space, size);
+  return space != NULL;
+}
+
+size_t wp_shm_share(size_t size, size_t least) {
+  int leaves_enough;
+  do {
+    leaves_enough = fits(size);
+    size /= 4;
+  } while (!leaves_enough && size > least);
+  return size;
+}
+
 int wp_shm_map_at(void *addr, size_t size, int fd, size_t offset) {
   void *got = mmap(addr, size, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset);

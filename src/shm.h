@@ -14,6 +14,11 @@ int wp_shm_create(size_t size, int *fd);
 /* Reserves address space without access: NULL when there is none. */
 void *wp_shm_reserve(size_t size);
 
+/* When there is no address space for `size`: a quarter, a sixteenth … of it,
+** of which there is room for four, since others want some, too; or about
+** `least`. */
+size_t wp_shm_share(size_t size, size_t least);
+
 /* Maps fd[offset …] over reserved space at `addr`: 0 or -errno. */
 int wp_shm_map_at(void *addr, size_t size, int fd, size_t offset);
 

@@ -32,7 +32,7 @@ describe("the server of a pool", function()
       local path = dir .. "/" .. x
       if x == 7 and not io.open(path) then
         io.open(path, "w"):close()
-        os.execute("kill -KILL $(ps -o ppid= -p " .. core.getpid() .. ")")
+        os.execute("kill -KILL $(cut -d ' ' -f 4 /proc/" .. core.getpid() .. "/stat)")
         core.sleep(60)
       end
       return x
@@ -44,7 +44,7 @@ describe("the server of a pool", function()
     local pool <close> = make()
     local list = pool:map(function(x)
       if x == 3 then
-        os.execute("kill -STOP $(ps -o ppid= -p " .. core.getpid() .. ")")
+        os.execute("kill -STOP $(cut -d ' ' -f 4 /proc/" .. core.getpid() .. "/stat)")
         os.exit(3)
       end
       return x

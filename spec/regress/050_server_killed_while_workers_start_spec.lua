@@ -34,7 +34,7 @@ describe("a server that is killed while its workers start", function()
       worker_init = function()
         if io.open(dir .. "/killed") then return end
         io.open(dir .. "/killed", "w"):close()
-        os.execute("kill -KILL $(ps -o ppid= -p " .. require("workerpool.core").getpid() .. ")")
+        os.execute("kill -KILL $(cut -d ' ' -f 4 /proc/" .. require("workerpool.core").getpid() .. "/stat)")
         require("workerpool.core").sleep(60)
       end,
     })
@@ -46,7 +46,7 @@ describe("a server that is killed while its workers start", function()
     local ok, err = pcall(pool.map, pool, function(x) return x end, { 1, 2 }, {
       worker_init = function()
         local pid = require("workerpool.core").getpid()
-        os.execute("kill -KILL $(ps -o ppid= -p " .. pid .. ") 2>/dev/null")
+        os.execute("kill -KILL $(cut -d ' ' -f 4 /proc/" .. pid .. "/stat) 2>/dev/null")
         require("workerpool.core").sleep(60)
       end,
     })
