@@ -68,26 +68,27 @@ static int push_event(lua_State *L, const wp_lua_engine *e) {
   }
 }
 
-static int engine_next(lua_State *L) {
-  wp_lua_engine *e = wp_lua_engine_check(L);
-  if (e->is_held) return push_event(L, e);
-  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
-  wp_follow_interrupt(L);
-  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+/* What wp_next or wp_more has said. */
+static int push_answer(lua_State *L, wp_lua_engine *e, int got) {
   if (got < 0) return wp_push_failure(L, got);
   if (got == 0) return lua_pushliteral(L, "timeout"), 1;
   e->is_held = e->holds;
   return push_event(L, e);
 }
 
+static int engine_next(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  if (e->is_held) return push_event(L, e);
+  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  wp_follow_interrupt(L);
+  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+  return push_answer(L, e, got);
+}
+
 static int engine_more(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   if (e->is_held) return push_event(L, e);
-  int got = wp_more(e->pool, &e->event);
-  if (got < 0) return wp_push_failure(L, got);
-  if (got == 0) return lua_pushliteral(L, "timeout"), 1;
-  e->is_held = e->holds;
-  return push_event(L, e);
+  return push_answer(L, e, wp_more(e->pool, &e->event));
 }
 
 static int engine_take(lua_State *L) {
