@@ -135,15 +135,16 @@ static void adapt(wp_spin *spin, int is_worth_it) {
 
 int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud) {
   if (spin->limit_ns == 0) spin->limit_ns = SPIN_MOST_NS;
-  uint64_t until = wp_now_ns() + spin->limit_ns;
+  spin->began_ns = wp_now_ns();
+  uint64_t until = spin->began_ns + spin->limit_ns;
   int answer;
   while (!(answer = found(ud)) && wp_now_ns() < until) sched_yield();
   if (answer) adapt(spin, 1);
   return answer;
 }
 
-void wp_spin_slept(wp_spin *spin, uint64_t waited_ns) {
-  adapt(spin, waited_ns < SPIN_MOST_NS);
+void wp_spin_slept(wp_spin *spin) {
+  adapt(spin, wp_now_ns() - spin->began_ns < SPIN_MOST_NS);
 }
 
 const char *wp_status_text(int status) {

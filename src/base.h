@@ -96,13 +96,14 @@ uint64_t wp_now_ns(void);
 */
 typedef struct wp_spin {
   uint64_t limit_ns; /* zero is a valid start */
+  uint64_t began_ns; /* of the last one */
 } wp_spin;
 
 /* Calls `found` until it is true or time is up; returns its last answer. */
 int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud);
-/* Said after a sleep: how long the wait was, look-out and all. A short one
-** means that the look-out was too short: having been unlucky for once, it
-** would never be lucky again. */
-void wp_spin_slept(wp_spin *spin, uint64_t waited_ns);
+/* Said when what was looked out for in vain has come, or not, after a sleep. A
+** short wait, look-out and all, means that the look-out was too short: having
+** been unlucky for once, it would never be lucky again. */
+void wp_spin_slept(wp_spin *spin);
 
 #endif

@@ -22,11 +22,12 @@ void wp_bind_system(lua_State *L);
 void wp_bind_shared(lua_State *L);
 void wp_bind_slab(lua_State *L);
 
-/* What has the memory of this state, or NULL. */
-struct wp_slab *wp_slab_of(lua_State *L);
 /* Whether this worker's collector is to be left as it is: that of a frozen heap
 ** has been told what to do, and of a stock one nothing is to be told. */
 int wp_is_collector_set(lua_State *L);
+
+/* Sets a field of the table on top of the stack. */
+void wp_set_integer(lua_State *L, const char *name, lua_Integer n);
 
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);

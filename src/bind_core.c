@@ -14,7 +14,7 @@ int wp_push_failure(lua_State *L, int status) {
   return 3;
 }
 
-static void add_limit(lua_State *L, const char *name, lua_Integer n) {
+void wp_set_integer(lua_State *L, const char *name, lua_Integer n) {
   lua_pushinteger(L, n);
   lua_setfield(L, -2, name);
 }
@@ -23,10 +23,10 @@ static void add_limit(lua_State *L, const char *name, lua_Integer n) {
 ** tried again have a place all the same. */
 static void add_limits(lua_State *L) {
   lua_newtable(L);
-  add_limit(L, "workers", WP_LIMIT_WORKERS);
-  add_limit(L, "parcels", WP_LIMIT_PARCELS);
-  add_limit(L, "new_parcels", WP_LIMIT_PARCELS - WP_SPARE_PARCELS);
-  add_limit(L, "depth", WP_LIMIT_DEPTH);
+  wp_set_integer(L, "workers", WP_LIMIT_WORKERS);
+  wp_set_integer(L, "parcels", WP_LIMIT_PARCELS);
+  wp_set_integer(L, "new_parcels", WP_LIMIT_PARCELS - WP_SPARE_PARCELS);
+  wp_set_integer(L, "depth", WP_LIMIT_DEPTH);
   lua_setfield(L, -2, "limits");
 }
 

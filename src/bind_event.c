@@ -120,17 +120,12 @@ static int engine_values(lua_State *L) {
   return n;
 }
 
-static void set_integer(lua_State *L, const char *name, lua_Integer n) {
-  lua_pushinteger(L, n);
-  lua_setfield(L, -2, name);
-}
-
 static int engine_ending(lua_State *L) {
   static const char *const phases[] = {"start", "init", "idle", "task",
                                        "exit"};
   const wp_event *v = &wp_lua_engine_check(L)->event;
   lua_createtable(L, 0, 4);
-  set_integer(L, "pid", v->pid);
+  wp_set_integer(L, "pid", v->pid);
   lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
   lua_setfield(L, -2, "phase");
   if (v->length > 0) {
@@ -138,8 +133,8 @@ static int engine_ending(lua_State *L) {
     lua_setfield(L, -2, "output");
   }
   if (!v->known) return 1;
-  if (v->signal) set_integer(L, "signal", v->signal);
-  else set_integer(L, "exit_code", v->exit_code);
+  if (v->signal) wp_set_integer(L, "signal", v->signal);
+  else wp_set_integer(L, "exit_code", v->exit_code);
   return 1;
 }
 

@@ -276,20 +276,15 @@ static int join(lua_State *L) {
   return 1;
 }
 
-static void set_figure(lua_State *L, const char *name, uint64_t n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, name);
-}
-
 static int figures(lua_State *L) {
   wp_shared_figures f;
   wp_shared_count(&f);
   lua_newtable(L);
-  set_figure(L, "objects", f.objects);
-  set_figure(L, "bytes", f.bytes);
-  set_figure(L, "handles", f.handles);
-  set_figure(L, "repairs", f.repairs);
-  set_figure(L, "address_space", f.address_space);
+  wp_set_integer(L, "objects", (lua_Integer)f.objects);
+  wp_set_integer(L, "bytes", (lua_Integer)f.bytes);
+  wp_set_integer(L, "handles", (lua_Integer)f.handles);
+  wp_set_integer(L, "repairs", (lua_Integer)f.repairs);
+  wp_set_integer(L, "address_space", (lua_Integer)f.address_space);
   return 1;
 }
 

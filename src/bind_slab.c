@@ -17,7 +17,7 @@
 ** first collection afterwards would be a full one.
 */
 #include "bind.h"
-#include "slab.h"
+#include "lua_heap.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -49,11 +49,6 @@ static heap *heap_of(lua_State *L) {
   return h;
 }
 
-static uint64_t bytes_of(lua_State *L) {
-  return (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 +
-         (uint64_t)lua_gc(L, LUA_GCCOUNTB);
-}
-
 /* ---- the parent --------------------------------------------------------- */
 
 /* What is there has been collected but for a part of it. */
@@ -71,10 +66,10 @@ static int make_old(lua_State *L) {
 /* A collector that was stopped stays that way. */
 static void age(lua_State *L, heap *h) {
   if (!lua_gc(L, LUA_GCISRUNNING)) return;
-  if (h->freezes > 0 && !has_grown(h->frozen_bytes, bytes_of(L), 8)) return;
+  if (h->freezes > 0 && !has_grown(h->frozen_bytes, wp_lua_bytes(L), 8)) return;
   int mode = make_old(L);
   if (h->freezes == 0) h->mode = mode;
-  h->frozen_bytes = bytes_of(L);
+  h->frozen_bytes = wp_lua_bytes(L);
 }
 
 /* A small heap is only tidied: what waits for its finalizer would else be
@@ -83,15 +78,15 @@ static void age(lua_State *L, heap *h) {
 ** who start pool after pool are spared most of it. */
 static void tidy(lua_State *L, heap *h) {
   if (!lua_gc(L, LUA_GCISRUNNING)) return;
-  if (!has_grown(h->tidy_bytes, bytes_of(L), 2)) return;
+  if (!has_grown(h->tidy_bytes, wp_lua_bytes(L), 2)) return;
   lua_gc(L, LUA_GCCOLLECT);
-  h->tidy_bytes = bytes_of(L);
+  h->tidy_bytes = wp_lua_bytes(L);
 }
 
 static int freeze(lua_State *L) {
   heap *h = heap_of(L);
   if (h->is_off) return 0;
-  if (bytes_of(L) < LEAST_BYTES) {
+  if (wp_lua_bytes(L) < LEAST_BYTES) {
     if (lua_toboolean(L, 1)) tidy(L, h);
     return 0;
   }
@@ -127,7 +122,7 @@ static int inherit(lua_State *L) {
   heap *h = heap_of(L);
   int keeps_state = lua_toboolean(L, 1);
   if (h->freezes == 0) return 0;
-  uint64_t bytes = bytes_of(L);
+  uint64_t bytes = wp_lua_bytes(L);
   uint64_t growth = bytes / 4 > LEAST_GROWTH ? bytes / 4 : LEAST_GROWTH;
   h->freezes = 0;
   h->is_inherited = 1;
@@ -148,21 +143,16 @@ int wp_is_collector_set(lua_State *L) {
 
 /* ---- looking ------------------------------------------------------------ */
 
-static void set_figure(lua_State *L, const char *name, uint64_t n) {
-  lua_pushinteger(L, (lua_Integer)n);
-  lua_setfield(L, -2, name);
-}
-
 static int figures(lua_State *L) {
   const heap *h = heap_of(L);
   wp_slab_figures f = {0};
   if (h->slab) wp_slab_count(h->slab, &f);
   lua_newtable(L);
-  set_figure(L, "reserved", f.reserved);
-  set_figure(L, "spans", f.spans);
-  set_figure(L, "empty", f.empty);
-  set_figure(L, "inherited", f.inherited);
-  set_figure(L, "freezes", h->freezes);
+  wp_set_integer(L, "reserved", (lua_Integer)f.reserved);
+  wp_set_integer(L, "spans", (lua_Integer)f.spans);
+  wp_set_integer(L, "empty", (lua_Integer)f.empty);
+  wp_set_integer(L, "inherited", (lua_Integer)f.inherited);
+  wp_set_integer(L, "freezes", (lua_Integer)h->freezes);
   return 1;
 }
 
@@ -187,11 +177,6 @@ static wp_slab *install(lua_State *L) {
   wp_slab *slab = wp_slab_new(stock, ud);
   if (slab) lua_setallocf(L, wp_slab_realloc, slab);
   return slab;
-}
-
-wp_slab *wp_slab_of(lua_State *L) {
-  void *ud;
-  return lua_getallocf(L, &ud) == wp_slab_realloc ? ud : NULL;
 }
 
 /* WORKERPOOL_HEAP=stock: all as Lua has it, for comparisons and debuggers. */

@@ -5,7 +5,7 @@
 ** also pcall cannot hold it. Code that is stuck in C runs on.
 */
 #include "bind.h"
-#include "slab.h"
+#include "lua_heap.h"
 
 #include <lauxlib.h>
 #include <lualib.h>

@@ -10,7 +10,7 @@
 ** tasks allocate, as ever, or when strings alone have added 16 MB.
 */
 #include "codec_state.h"
-#include "slab.h"
+#include "lua_heap.h"
 
 /* A huge one: what the one before has left is collected first. */
 #define HUGE_STRING ((size_t)1 << 24)
@@ -23,27 +23,21 @@ void wp_codec_collect_young(wp_codec *c, int young) {
   c->is_young = young != 0;
 }
 
-static size_t bytes_of(lua_State *L) {
-  return ((size_t)lua_gc(L, LUA_GCCOUNT) << 10) +
-         (size_t)lua_gc(L, LUA_GCCOUNTB);
-}
-
 /* A full collection is cheap as long as what lives is little more than one
 ** such string. What lives is not known at first: where there is much, it may
 ** well be millions of small things. */
 static void make_way(lua_State *L, wp_codec *c, size_t len) {
-  size_t bytes = bytes_of(L);
+  size_t bytes = wp_lua_bytes(L);
   if (bytes / MOST_IN_ALL > len) return;
   if (bytes < c->living) c->living = bytes;
   if (bytes - c->living < len / 2 || c->living > len + len / 4) return;
   lua_gc(L, LUA_GCCOLLECT);
-  c->living = bytes_of(L);
+  c->living = wp_lua_bytes(L);
 }
 
 /* Want of memory raises, and has made the slab let go. */
 static void push_huge(lua_State *L, wp_codec *c, const char *s, size_t len) {
-  void *ud;
-  wp_slab *slab = lua_getallocf(L, &ud) == wp_slab_realloc ? ud : NULL;
+  wp_slab *slab = wp_slab_of(L);
   if (slab) wp_slab_hold(slab);
   make_way(L, c, len);
   lua_pushlstring(L, s, len);
@@ -51,7 +45,7 @@ static void push_huge(lua_State *L, wp_codec *c, const char *s, size_t len) {
 }
 
 static int growth_of(lua_State *L) {
-  size_t percent = MOST_GROWTH * 100 / (bytes_of(L) + 1);
+  size_t percent = MOST_GROWTH * 100 / (wp_lua_bytes(L) + 1);
   if (percent < USUAL_GROWTH) return USUAL_GROWTH;
   return percent > LARGEST_GROWTH ? LARGEST_GROWTH : (int)percent;
 }

@@ -9,9 +9,7 @@
 static void start_message(wp_codec *c, lua_State *L) {
   wp_seen_start(&c->seen);
   wp_new_period(c);
-  if (c->out.cap - c->out.len < WP_ROOM &&
-      wp_bytes_reserve(&c->out, WP_ROOM) < 0)
-    luaL_error(L, "not enough memory");
+  if (c->out.cap - c->out.len < WP_ROOM) wp_pen_reserve(L, c, WP_ROOM);
   c->pen = c->out.data + c->out.len;
   c->brim = c->out.data + c->out.cap - WP_ROOM;
   c->objects = 0;

@@ -6,6 +6,10 @@
 
 #include <lauxlib.h>
 
+void wp_pen_reserve(lua_State *L, wp_codec *c, size_t n) {
+  if (wp_bytes_reserve(&c->out, n) < 0) luaL_error(L, "not enough memory");
+}
+
 void wp_pen_grow(wp_codec *c, lua_State *L, size_t n) {
   size_t used = (size_t)(c->pen - c->out.data) - c->out.len;
   int status = n > WP_LIMIT_MESSAGE || used > WP_LIMIT_MESSAGE

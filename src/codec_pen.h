@@ -16,6 +16,9 @@ enum {
   WP_ROOM = 64 /* and two of these */
 };
 
+/* Before there is a pen: room for n bytes behind the output, or an error. */
+void wp_pen_reserve(lua_State *L, wp_codec *c, size_t n);
+
 /* Makes room for n bytes, and WP_ROOM more, or raises. */
 void wp_pen_grow(wp_codec *c, lua_State *L, size_t n);
 

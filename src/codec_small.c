@@ -31,13 +31,8 @@ WP_INLINE unsigned char *store_scalar(unsigned char *p, lua_State *L, int at,
   }
 }
 
-static void reserve(lua_State *L, wp_codec *c, size_t bytes) {
-  if (wp_bytes_reserve(&c->out, bytes) < 0)
-    luaL_error(L, "not enough memory");
-}
-
 void wp_codec_restart(lua_State *L, wp_codec *c, int mark) {
-  if (c->out.cap == 0) reserve(L, c, WP_WORD_MOST);
+  if (c->out.cap == 0) wp_pen_reserve(L, c, WP_WORD_MOST);
   if (c->quotes.len) wp_codec_clear(L, c);
   c->out.data[0] = (unsigned char)mark;
   c->out.len = 1;
@@ -53,7 +48,7 @@ static void write_record(wp_codec *c, lua_State *L, int t,
   size_t start = c->out.len, bytes = 2, pairs = 0;
   do {
     if (c->out.cap - start - bytes < 2 * WP_WORD_MOST)
-      reserve(L, c, bytes + 2 * WP_WORD_MOST);
+      wp_pen_reserve(L, c, bytes + 2 * WP_WORD_MOST);
     unsigned char *p = c->out.data + start + bytes;
     int is_scalar = pairs + 1 < WP_MAP_INLINE &&
                     (p = store_scalar(p, L, -2, lua_type(L, -2))) &&
@@ -114,7 +109,7 @@ WP_INLINE void write(lua_State *L, wp_codec *c, int n, const char *label,
   c->label = label;
   if (n < WP_HEAD_COUNT) {
     size_t most = ((size_t)n + 1) * WP_WORD_MOST;
-    if (c->out.cap - c->out.len < most) reserve(L, c, most);
+    if (c->out.cap - c->out.len < most) wp_pen_reserve(L, c, most);
     unsigned char *p = c->out.data + c->out.len;
     *p++ = (unsigned char)n;
     for (int i = -n; i < 0 && p; i++) {

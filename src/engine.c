@@ -323,12 +323,6 @@ static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
   return (int)((deadline_ns - now + 999999) / 1000000);
 }
 
-static int sleep_ms(wp_pool *p, int ms, uint64_t waits_since_ns) {
-  int got = poll_descriptors(p, ms);
-  if (ms != 0) wp_spin_slept(&p->spin, wp_now_ns() - waits_since_ns);
-  return got;
-}
-
 int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
   uint64_t deadline = timeout_ms > 0
                           ? wp_now_ns() + (uint64_t)timeout_ms * 1000000u
@@ -338,7 +332,6 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
   for (;;) {
     int got = take_event(p, event);
     if (got != 0) return got;
-    uint64_t since_ns = timeout_ms != 0 ? wp_now_ns() : 0;
     if (timeout_ms != 0 && wp_spin_for(&p->spin, found_ready, p)) continue;
     say_waiting(p);
     if (collect_ready(p)) continue;
@@ -346,7 +339,8 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
     int wait_ms = remaining_ms(timeout_ms, deadline);
     int nap_ms = wait_ms < 0 || wait_ms > LONGEST_NAP_MS ? LONGEST_NAP_MS
                                                          : wait_ms;
-    got = sleep_ms(p, nap_ms, since_ns);
+    got = poll_descriptors(p, nap_ms);
+    if (nap_ms != 0) wp_spin_slept(&p->spin);
     if (got < 0) return got;
     if (got == 0 && wait_ms == 0) return 0;
     if (got == 0 && nap_ms == LONGEST_NAP_MS) {

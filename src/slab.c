@@ -275,20 +275,22 @@ static inline void give(wp_slab *s, void *block) {
 
 void wp_slab_hold(wp_slab *s) { s->is_holding = 1; }
 
+/* In the place of what has been held until now. */
+static void hold(wp_slab *s, void *block, size_t size) {
+  if (s->held) (void)s->behind(s->ud, s->held, s->held_size, 0);
+  s->held = block;
+  s->held_size = size;
+}
+
 void wp_slab_let_go(wp_slab *s) {
   s->is_holding = 0;
-  if (s->held) (void)s->behind(s->ud, s->held, s->held_size, 0);
-  s->held = NULL;
-  s->held_size = 0;
+  hold(s, NULL, 0);
 }
 
 /* Instead of freeing it: 1 when it is held. */
 static int hold_back(wp_slab *s, void *block, size_t size) {
   if (!s->is_holding || size < IN_HUGE_PAGES || size <= s->held_size) return 0;
-  wp_slab_let_go(s);
-  s->is_holding = 1;
-  s->held = block;
-  s->held_size = size;
+  hold(s, block, size);
   return 1;
 }
 

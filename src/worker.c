@@ -219,11 +219,11 @@ static int wait_for_parcels(wp_worker *w) {
   uint64_t began_ns = wp_now_ns();
   int status = WP_OK;
   atomic_store(&w->line->phase, WP_PHASE_IDLE);
-  int found = spin_for_parcels(w);
-  if (!found) status = sleep_for_parcels(w);
-  uint64_t waited_ns = wp_now_ns() - began_ns;
-  if (!found) wp_spin_slept(&w->spin, waited_ns);
-  atomic_fetch_add(&w->line->waiting_ns, waited_ns);
+  if (!spin_for_parcels(w)) {
+    status = sleep_for_parcels(w);
+    wp_spin_slept(&w->spin);
+  }
+  atomic_fetch_add(&w->line->waiting_ns, wp_now_ns() - began_ns);
   return status;
 }
 

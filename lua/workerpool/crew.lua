@@ -388,9 +388,10 @@ function Crew:bury_idle(w, ending)
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
   -- Where nobody knows how it ended, that may have been its server's end, and no
   -- fault of worker_init.
-  local is_known = ending.signal or ending.exit_code or ending.timeout
   local enough = self.false_starts:is_enough(w, ending, self:has_sound_worker())
-  if ending.phase == "init" and is_known or enough then self:give_up(crash_of(ending, w)) end
+  if enough or ending.phase == "init" and FalseStarts.is_known(ending) then
+    self:give_up(crash_of(ending, w))
+  end
 end
 
 function on_event.exit(self, w, tag, first, count)

@@ -6,6 +6,13 @@ local MOST, MOST_WITH_A_SOUND_ONE = 3, 30
 local FalseStarts = { __name = "workerpool.FalseStarts" }
 FalseStarts.__index = FalseStarts
 
+--- Does anybody know how it ended? Not after its server has been killed, nor where
+--- the host takes the news of all deaths.
+---@param ending table
+function FalseStarts.is_known(ending)
+  return ending.signal or ending.exit_code or ending.timeout
+end
+
 function FalseStarts.new()
   return setmetatable({
     in_a_row = 0,
@@ -28,8 +35,7 @@ end
 -- A server that is killed takes with it what it has started, and what it knew of
 -- how that ended. All that were on their way then are one false start.
 function FalseStarts:went_with_another(w, ending)
-  local is_known = ending.signal or ending.exit_code
-  return not is_known and self.number[w] <= self.seen
+  return not self.is_known(ending) and self.number[w] <= self.seen
 end
 
 --- Counts one; true when that is enough.
