@@ -6,22 +6,12 @@ local helper = require "spec.support.helper"
 package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
+local deeds = require "spec.support.deeds"
 local misdeeds = require "misdeeds"
 local WorkerPool = workerpool.WorkerPool
 local range = workerpool.range
 
-local function same(...) return ... end
-
-local function works(pool)
-  local list = pool:map(same, range(20))
-  for i = 1, 20 do if list[i] ~= i then return false end end
-  return list.n == 20
-end
-
-local function signal_self(name)
-  os.execute("kill -" .. name .. " " .. core.getpid())
-  core.sleep(60)
-end
+local same, works, signal_self = deeds.same, deeds.works, deeds.signal_self
 
 describe("a worker that has been stopped", function()
   helper.guard()
@@ -93,15 +83,19 @@ describe("death at a bad moment:", function()
     return b
   end
 
+  local function assert_third_failed(list)
+    for i = 1, 5 do
+      if i == 3 then assert.is_true(workerpool.is_error(list[i])) else assert.are.equal("fine", list[i]) end
+    end
+    assert.are.equal(3, list[3].task_index)
+  end
+
   for how in pairs(ways) do
     it("while an argument is decoded, by " .. how, function()
       local pool <close> = WorkerPool { n_jobs = 2 }
       local list = pool:map(function() return "fine" end,
         { 1, 2, { bomb("unpack", how) }, 4, 5 }, { on_error = "collect" })
-      for i = 1, 5 do
-        if i == 3 then assert.is_true(workerpool.is_error(list[i])) else assert.are.equal("fine", list[i]) end
-      end
-      assert.are.equal(3, list[3].task_index)
+      assert_third_failed(list)
       assert.is_true(works(pool))
     end)
 
@@ -111,10 +105,7 @@ describe("death at a bad moment:", function()
         if x == 3 then return bomb("pack", how) end
         return "fine"
       end, range(5), { on_error = "collect" })
-      for i = 1, 5 do
-        if i == 3 then assert.is_true(workerpool.is_error(list[i])) else assert.are.equal("fine", list[i]) end
-      end
-      assert.are.equal(3, list[3].task_index)
+      assert_third_failed(list)
       assert.is_true(works(pool))
     end)
 
@@ -142,9 +133,7 @@ describe("death at a bad moment:", function()
         if x == 3 then error(setmetatable({}, { __tostring = ways[how] })) end
         return "fine"
       end, range(5), { on_error = "collect" })
-      for i = 1, 5 do
-        if i == 3 then assert.is_true(workerpool.is_error(list[i])) else assert.are.equal("fine", list[i]) end
-      end
+      assert_third_failed(list)
       assert.is_true(works(pool))
     end)
   end

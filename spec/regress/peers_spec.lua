@@ -6,22 +6,12 @@ local helper = require "spec.support.helper"
 package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
+local deeds = require "spec.support.deeds"
 local misdeeds = require "misdeeds"
 local WorkerPool = workerpool.WorkerPool
 local range = workerpool.range
 
-local function same(...) return ... end
-
-local function works(pool)
-  local list = pool:map(same, range(20))
-  for i = 1, 20 do if list[i] ~= i then return false end end
-  return list.n == 20
-end
-
-local function signal_self(name)
-  os.execute("kill -" .. name .. " " .. core.getpid())
-  core.sleep(60)
-end
+local same, works, signal_self = deeds.same, deeds.works, deeds.signal_self
 
 -- ---- endings -------------------------------------------------------------------
 

@@ -2,25 +2,16 @@
 
 local cgroup = require "spec.support.cgroup"
 local helper = require "spec.support.helper"
+local programs = require "spec.support.programs"
 
-local PREAMBLE = [[
-  local workerpool = require "workerpool"
-  local core = require "workerpool.core"
-  local WorkerPool, range = workerpool.WorkerPool, workerpool.range
-  local function same(...) return ... end
-]]
-
-local function program(source)
-  return helper.write(helper.tmpdir() .. "/program.lua", PREAMBLE .. source)
-end
-
+local program = programs.make
 local library = helper.compile("spec/support/fixtures/nofork.c", { cflags = "-shared -D_GNU_SOURCE" })
 
 -- A program whose forks fail as `settings` say. A sanitizer's library has to
 -- be the first, so its interpreter cannot be made to fail this way.
 local function with_failing_forks(source, settings)
   settings.LD_PRELOAD = library
-  local result = helper.run({ helper.lua, program(source) }, { env = settings, timeout = 20 })
+  local result = helper.run({ helper.lua, (program(source)) }, { env = settings, timeout = 20 })
   assert.is_nil(result.timed_out)
   return result
 end
@@ -118,7 +109,7 @@ describe("the limit of processes of a user", function()
     local may_run = ("cd / && %s %s -v >/dev/null 2>&1"):format(limited, helper.lua)
     if not os.execute(may_run) then return end
     local result = helper.run(limited .. helper.lua .. " - ", {
-      stdin = PREAMBLE .. TWO_MAPS, timeout = 20, env = module_for_all(), cwd = "/" })
+      stdin = programs.PREAMBLE .. TWO_MAPS, timeout = 20, env = module_for_all(), cwd = "/" })
     assert.matches("^false\tcannot start worker %d: Resource temporarily unavailable %(", result.stdout,
       1, false, result.stderr)
   end)

@@ -41,4 +41,4 @@ local function all_gone(pids)
   end, 10)
 end
 
-return { make = program, pids_in = pids_in, noted = noted, all_gone = all_gone }
+return { PREAMBLE = PREAMBLE, make = program, pids_in = pids_in, noted = noted, all_gone = all_gone }
