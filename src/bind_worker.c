@@ -414,7 +414,9 @@ static int link_index(lua_State *L) {
   return 1;
 }
 
-static void push_metatable(lua_State *L) {
+/* By the host, as the module is loaded: a worker that makes it touches dozens
+** of pages, which are the host's until then. */
+static void make_metatable(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"receive", link_receive}, {"job", link_job},
       {"run", link_run},         {"stage", link_stage},
@@ -430,19 +432,20 @@ static void push_metatable(lua_State *L) {
       {"take_streams", link_take_streams}, {"printed", link_printed},
       {"observe", link_observe}, {"traced", link_traced},
       {NULL, NULL}};
-  if (!luaL_newmetatable(L, WP_LINK_NAME)) return;
+  luaL_newmetatable(L, WP_LINK_NAME);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
 }
 
 void wp_push_link(lua_State *L, wp_worker *worker) {
   wp_link *l = lua_newuserdatauv(L, sizeof(*l), HAS_TELL);
   *l = (wp_link){.worker = worker};
-  push_metatable(L);
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, WP_LINK_NAME);
 }
 
 void wp_bind_worker(lua_State *L) {
+  make_metatable(L);
   lua_pushcfunction(L, link_run); /* for tracebacks, which end at it */
   lua_setfield(L, -2, "link_run");
   lua_pushcfunction(L, attach);

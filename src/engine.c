@@ -161,6 +161,7 @@ static int needs_program(const wp_config *c) {
 int wp_open(const wp_config *config, wp_pool **out) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, install_fork_care);
+  wp_worker_expect_twins();
   if (config->n_workers < 1 || config->n_workers > WP_LIMIT_WORKERS ||
       (needs_program(config) ? !config->argv : !config->worker_main))
     return WP_EINVAL;

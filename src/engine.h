@@ -164,8 +164,10 @@ void wp_server_stop(wp_server *s);
 /* The server's own side: 1 in a child, with its worker and ends. */
 int wp_server_serve(int socket, unsigned *w, wp_ends *ends);
 
-/* worker.c: a worker's life in its own process or thread; returns its exit
-** status. */
+/* worker.c: to be called by the host before its first fork, for what all
+** workers need is then done once. */
+void wp_worker_expect_twins(void);
+/* A worker's life in its own process or thread; returns its exit status. */
 int wp_worker_live(const wp_pool *p, unsigned index, wp_ends ends,
                    int is_thread);
 

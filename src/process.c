@@ -90,21 +90,40 @@ static void empty_stdin(void) {
 
 /* When memory runs out, the kernel is to take one of us and not the host: a
 ** lost worker is a task, a lost host everything. Only system calls, for this
-** is also called between fork and exec. */
+** is also called between fork and exec; and the C library's conversions of
+** numbers lie on eight pages, which a child just forked would have to map. */
 #define OOM_SCORE_ADJ "/proc/self/oom_score_adj"
 #define OOM_MORE 200
 #define OOM_MOST 1000
+
+static int read_score(const char *text) {
+  int minus = *text == '-', score = 0;
+  for (text += minus; *text >= '0' && *text <= '9'; text++)
+    score = 10 * score + (*text - '0');
+  return minus ? -score : score;
+}
+
+/* To the kernel a leading zero says that the number is octal. */
+static size_t write_score(char *text, int score) {
+  char digits[8], *at = text;
+  size_t n = 0;
+  unsigned left = (unsigned)abs(score);
+  if (score < 0) *at++ = '-';
+  do digits[n++] = (char)('0' + left % 10);
+  while ((left /= 10) > 0);
+  while (n > 0) *at++ = digits[--n];
+  return (size_t)(at - text);
+}
 
 static void be_first_to_go(void) {
   char text[16] = "";
   int fd = open(OOM_SCORE_ADJ, O_RDWR | O_CLOEXEC);
   if (fd < 0) return;
   if (read(fd, text, sizeof(text) - 1) > 0) {
-    int score = atoi(text) + OOM_MORE;
-    int n = snprintf(text, sizeof(text), "%d",
-                     score < OOM_MOST ? score : OOM_MOST);
+    int score = read_score(text) + OOM_MORE;
+    size_t n = write_score(text, score < OOM_MOST ? score : OOM_MOST);
     /* Refused where a sandbox says so: then all are alike. */
-    if (pwrite(fd, text, (size_t)n, 0) < 0) errno = 0;
+    if (pwrite(fd, text, n, 0) < 0) errno = 0;
   }
   close(fd);
 }

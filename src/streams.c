@@ -94,10 +94,10 @@ static ssize_t write_in_turn(void *cookie, const char *data, size_t size) {
   return (ssize_t)wp_print((int)(intptr_t)cookie, data, size);
 }
 
-/* Longer lines leave in pieces; without memory for a buffer, those do that
-** are longer than the C library's own. */
+/* Longer lines leave in pieces. Of these bytes only those are in memory that
+** have been printed to, and a worker that starts need not ask for them. */
 #define LONGEST_LINE ((size_t)1 << 20)
-static char *buffers[WP_STREAMS];
+static char buffers[WP_STREAMS][LONGEST_LINE];
 
 static FILE *replaced[WP_STREAMS]; /* the C library's own */
 
@@ -124,7 +124,6 @@ static void print_lines(unsigned i) {
       *place = turns;
     }
   }
-  if (!buffers[i]) buffers[i] = wp_realloc(NULL, 0, LONGEST_LINE);
   setvbuf(*place, buffers[i], _IOLBF, LONGEST_LINE);
 }
 

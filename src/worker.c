@@ -44,6 +44,11 @@ static void install_twin_care(void) {
   pthread_atfork(NULL, NULL, after_fork_child);
 }
 
+void wp_worker_expect_twins(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_twin_care);
+}
+
 int wp_worker_is_twin(void) { return is_twin; }
 
 /* All time until now was for what it did so far; from now on it does that. */
@@ -80,8 +85,7 @@ void wp_worker_init(wp_worker *w, const wp_region *region, unsigned index,
 
 /* From here on this thread is worker w and nothing else. */
 static void own_thread(wp_worker *w) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, install_twin_care);
+  wp_worker_expect_twins();
   the_worker = w;
 }
 
