@@ -155,6 +155,7 @@ const char *wp_status_text(int status) {
     case WP_ECORRUPT: return "corrupt bytes";
     case WP_ECLOSED: return "the pool is closed";
     case WP_EINVAL: return "invalid argument";
+    case WP_EHANDLES: return "too many shared objects in this process";
     default: return status < 0 ? strerror(-status) : "success";
   }
 }

@@ -46,7 +46,8 @@ enum {
   WP_ETOOBIG = -1002,  /* over one of the limits above */
   WP_ECORRUPT = -1003, /* bytes that no peer of ours would write */
   WP_ECLOSED = -1004,  /* the pool is stopping or the other side is gone */
-  WP_EINVAL = -1005    /* an argument outside its documented range */
+  WP_EINVAL = -1005,   /* an argument outside its documented range */
+  WP_EHANDLES = -1006  /* this process has as many handles as it can */
 };
 
 /* A sentence for a status; never NULL, static storage. */

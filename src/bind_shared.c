@@ -59,13 +59,17 @@ static void collect_when_due(lua_State *L, size_t size) {
   lua_gc(L, LUA_GCCOLLECT);
 }
 
+int wp_shared_made_room(lua_State *L, int status) {
+  if (status != WP_EFULL && status != WP_EHANDLES) return 0;
+  lua_gc(L, LUA_GCCOLLECT);
+  return 1;
+}
+
 void wp_shared_make(lua_State *L, wp_shared_ud *ud, size_t size) {
   collect_when_due(L, size);
   int status = wp_shared_new(ud->type, size, &ud->handle);
-  if (status == WP_EFULL) {
-    lua_gc(L, LUA_GCCOLLECT);
+  if (wp_shared_made_room(L, status))
     status = wp_shared_new(ud->type, size, &ud->handle);
-  }
   if (status == WP_EFULL)
     luaL_error(L, "no room for %I bytes of shared memory", (lua_Integer)size);
   if (status < 0)
@@ -106,6 +110,20 @@ static wp_ticket read_ticket(lua_State *L) {
                      .mark = (uint32_t)luaL_checkinteger(L, 4)};
 }
 
+static int send(lua_State *L, const wp_shared *handle, wp_ticket *t) {
+  int status = wp_shared_send(handle, collected != NULL, t);
+  return wp_shared_made_room(L, status)
+             ? wp_shared_send(handle, collected != NULL, t)
+             : status;
+}
+
+static int receive(lua_State *L, const wp_ticket *t, wp_shared_ud *ud) {
+  int status = wp_shared_receive(t, ud->type, &ud->handle);
+  return wp_shared_made_room(L, status)
+             ? wp_shared_receive(t, ud->type, &ud->handle)
+             : status;
+}
+
 /* What was gone when it came travels on as that. */
 static int pack(lua_State *L) {
   const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
@@ -115,10 +133,10 @@ static int pack(lua_State *L) {
     return luaL_typeerror(L, 1, kind->name);
   if (ud->handle.object) {
     int room = collected ? wp_bytes_reserve(collected, sizeof(t)) : WP_OK;
-    int status = room < 0 ? room
-                          : wp_shared_send(&ud->handle, collected != NULL, &t);
+    int status = room < 0 ? room : send(L, &ud->handle, &t);
     if (status < 0)
-      return luaL_error(L, "too many handles under way (%s)", kind->name);
+      return luaL_error(L, "cannot send a %s: %s", kind->name,
+                        wp_status_text(status));
     if (collected) {
       (void)wp_bytes_append(collected, &t, sizeof(t));
       t = wp_stored_ticket(&t);
@@ -132,7 +150,7 @@ static int unpack(lua_State *L) {
   const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
   wp_ticket t = read_ticket(L);
   wp_shared_ud *ud = wp_shared_push(L, kind);
-  int status = wp_shared_receive(&t, kind->type, &ud->handle);
+  int status = receive(L, &t, ud);
   /* One that is gone is no error here: it may be among the arguments of a
   ** task that ran long ago. Whoever uses it is told. */
   if (status < 0 && status != WP_ECLOSED)

@@ -40,6 +40,11 @@ void wp_shared_class(lua_State *L, const wp_shared_kind *kind,
 void *wp_shared_push(lua_State *L, const wp_shared_kind *kind);
 void wp_shared_make(lua_State *L, wp_shared_ud *ud, size_t size);
 
+/* What is garbage takes room until it is collected, and Lua knows only a few
+** bytes of it: when `status` is a want of room, collects, and says 1: it is
+** worth another try. */
+int wp_shared_made_room(lua_State *L, int status);
+
 /* The userdata at `at`, alive, or an argument error. */
 void *wp_shared_check(lua_State *L, int at, const wp_shared_kind *kind);
 

@@ -65,8 +65,10 @@ static int slice(lua_State *L) {
   wp_view *a = wp_view_check(L);
   span s = check_span(L, a, 2);
   wp_view *v = wp_shared_push(L, &wp_array_kind);
-  if (wp_shared_again(&a->base.handle, &v->base.handle) < 0)
-    return luaL_error(L, "too many shared objects in this process");
+  int status = wp_shared_again(&a->base.handle, &v->base.handle);
+  if (wp_shared_made_room(L, status))
+    status = wp_shared_again(&a->base.handle, &v->base.handle);
+  if (status < 0) return luaL_error(L, "%s", wp_status_text(status));
   wp_view_set(v, a->first + s.first, s.count);
   return 1;
 }

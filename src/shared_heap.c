@@ -361,7 +361,7 @@ void wp_shared_leave(void) {
 int wp_shared_store(wp_heap *h, wp_ticket *t, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
-                       WP_SLOT_STORED) == WP_EFULL)
+                       WP_SLOT_STORED) == WP_EHANDLES)
       return -ENOMEM;
   return WP_OK;
 }

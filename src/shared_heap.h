@@ -54,7 +54,8 @@ void wp_shared_unlease(unsigned process);
 int wp_shared_address(char *text, size_t size);
 int wp_shared_join(const char *text);
 
-/* An object of `size` zero bytes: 0, WP_EFULL or -errno. */
+/* An object of `size` zero bytes: 0, WP_EFULL (no room), WP_EHANDLES or
+** -errno. */
 int wp_shared_new(uint32_t type, size_t size, wp_shared *handle);
 int wp_shared_again(const wp_shared *handle, wp_shared *copy);
 void wp_shared_drop(wp_shared *handle);
@@ -63,7 +64,7 @@ void wp_shared_drop(wp_shared *handle);
 ** `stored`: the message is to lie in a queue or a dict. The ticket is this
 ** process's own, and goes with it, until wp_shared_store; what is in the
 ** message itself is then wp_stored_ticket. Receiving gives WP_ECLOSED when
-** the object is gone.
+** the object is gone; either may give WP_EHANDLES.
 */
 int wp_shared_send(const wp_shared *handle, int stored, wp_ticket *t);
 wp_ticket wp_stored_ticket(const wp_ticket *t);

@@ -44,7 +44,7 @@ static int take_entry(wp_heap *h, uint32_t slot, uint32_t *entry) {
     entries[s->high] = 0;
     s->high++;
   } else {
-    return WP_EFULL;
+    return WP_EHANDLES;
   }
   return WP_OK;
 }

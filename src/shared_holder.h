@@ -25,7 +25,7 @@ void wp_holder_leave(wp_heap *h, uint32_t slot);
 void wp_holder_is_born(wp_heap *h, uint32_t slot, pid_t child);
 void wp_holder_is_me(wp_holder *s);
 
-/* Adds a reference to a block: 0 and *entry, or WP_EFULL. */
+/* Adds a reference to a block: 0 and *entry, or WP_EHANDLES. */
 int wp_holder_add(wp_heap *h, uint32_t slot, wp_block *b, uint32_t mark,
                   uint32_t *entry);
 void wp_holder_remove(wp_heap *h, uint32_t slot, uint32_t entry);
@@ -37,7 +37,7 @@ uint32_t wp_holder_mark(wp_heap *h, int many);
 void wp_holder_received(wp_heap *h, uint32_t slot, uint32_t entry,
                         uint64_t unit, uint32_t mark);
 /* Another process, or the store, answers for the reference from now on; it is
-** never without. 0, WP_EFULL, or WP_ECLOSED when it has gone. */
+** never without. 0, WP_EHANDLES, or WP_ECLOSED when it has gone. */
 int wp_holder_move(wp_heap *h, uint64_t unit, uint32_t mark, uint32_t *slot,
                    uint32_t *entry, uint32_t to);
 enum { WP_SWEEP_OLD, WP_SWEEP_RECEIVED, WP_SWEEP_ALL };
