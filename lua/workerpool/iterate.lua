@@ -19,13 +19,14 @@ function Loop:close(thrown)
   if run and not run.over then run:abandon(nil, thrown) end
 end
 
--- The next chunk, or nil when all are handed out.
-function Loop:advance()
+-- The next chunk, or nil when all are handed out. Whoever asks for it has been
+-- handed all of the last one, which had `handed` tasks.
+function Loop:advance(handed)
+  if self.ended then return nil end
   local run = self.run
   if not run then run = self:begin() end
   run:check_going()
-  -- Whoever asks for the next chunk has been handed all of the last one.
-  if self.chunk then run.active = run.active - self.chunk.count end
+  run.active = run.active - handed
   local chunk = run.sink:pop(run)
   if chunk then
     run:feed() -- room has come free
@@ -53,29 +54,30 @@ local function values_of(lists, position, count)
   return unpack(values, 1, count)
 end
 
-function Loop:step()
-  local chunk, position = self.chunk, self.position
-  if not chunk or position == chunk.count then
-    if self.ended then return nil end
-    chunk, position = self:advance(), 0
-    self.chunk = chunk
-    if not chunk then return nil end
+-- What is called for each result, so all it needs is at hand.
+local function stepper(self)
+  local before, lists, results, counts -- of the chunk at hand
+  local position, last = 0, 0
+  return function()
+    if position == last then
+      local chunk = self:advance(last)
+      if not chunk then return nil end
+      before, lists = chunk.first - 1, chunk.lists
+      results, counts = lists[1], lists.counts
+      position, last = 0, chunk.count
+    end
+    position = position + 1
+    local count = counts and counts[position]
+    if count then return before + position, values_of(lists, position, count) end
+    return before + position, results[position]
   end
-  position = position + 1
-  self.position = position
-  local lists = chunk.lists
-  local count = lists.counts and lists.counts[position]
-  if count then
-    return chunk.first + position - 1, values_of(lists, position, count)
-  end
-  return chunk.first + position - 1, lists[1][position]
 end
 
 --- Returns the four values of a generic for.
 ---@param begin fun(loop: table): table starts the call, puts it into loop.run
 local function loop(begin)
-  local self = setmetatable({ begin = begin, position = 0 }, Loop)
-  return function() return self:step() end, nil, nil, self
+  local self = setmetatable({ begin = begin }, Loop)
+  return stepper(self), nil, nil, self
 end
 
 return { loop = loop }

@@ -132,11 +132,27 @@ local function take_object(self, n)
 end
 
 -- Stores one element; several values become the packed list of arguments.
-local function keep(chunk, i, whole, value, ...)
+local function keep(chunk, i, value, ...)
   if value == nil then return false end
-  if not whole and select("#", ...) > 0 then value = pack(value, ...) end
+  if select("#", ...) > 0 then value = pack(value, ...) end
   chunk[i] = value
   return true
+end
+
+local function pull_lists(pull, chunk, most)
+  local count = 0
+  while count < most and keep(chunk, count + 1, pull()) do count = count + 1 end
+  return count
+end
+
+-- The same where elements are not to be unpacked: it takes a third of the time.
+local function pull_whole(pull, chunk, most)
+  for i = 1, most do
+    local value = pull()
+    if value == nil then return i - 1 end
+    chunk[i] = value
+  end
+  return most
 end
 
 -- The source counts as ended while the iterator runs, so that one which
@@ -144,12 +160,10 @@ end
 local function take_iterated(self, n)
   local chunk, count = {}, 0
   if not self._ended then
-    local pull, whole = self._tasks, self.single
+    local pull = self.single and pull_whole or pull_lists
     local most = math.min(n, self._limit - self.taken)
     self._ended = true
-    while count < most and keep(chunk, count + 1, whole, pull()) do
-      count = count + 1
-    end
+    count = pull(self._tasks, chunk, most)
     self.taken = self.taken + count
     self._ended = count < most or self.taken == self._limit
     if self._ended then self.length = self.taken end

@@ -18,17 +18,14 @@ local function text_of(value)
     kind == "table" and " (--json prints tables)" or ""), 0)
 end
 
-local function line_of(...)
-  if select("#", ...) == 1 then return text_of((...)) end
-  local fields = pack(...)
+local function line_of(value, ...)
+  if select("#", ...) == 0 then return text_of(value) end
+  local fields = pack(value, ...)
   for i = 1, fields.n do fields[i] = text_of(fields[i]) end
   return concat(fields, "\t")
 end
 
-local text = {
-  decode = function(line) return line end,
-  encode = line_of,
-}
+local text = { encode = line_of } -- a line is what a task is given
 
 -- ---- JSON -------------------------------------------------------------------------
 

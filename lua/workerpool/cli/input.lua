@@ -4,16 +4,18 @@
 local BLOCK = 16384
 
 local function check(text, message)
-  if text == nil and message then
-    error("cannot read the tasks: " .. message, 0)
-  end
+  if message then error("cannot read the tasks: " .. message, 0) end
   return text
 end
 
 --- An iterator over the lines of a file. The last one needs no line feed.
 ---@param file file*
 local function lines(file)
-  return function() return check(file:read("l")) end
+  local read = file.read
+  return function()
+    local line, message = read(file, "l")
+    return line or check(line, message)
+  end
 end
 
 --- An iterator over what stands between zero bytes.

@@ -30,7 +30,7 @@ local function new(plan)
     reported = 0,        -- the failures among them
     failed = 0,          -- all failures
     failures = {},       -- by index: those that have not had their turn
-    flushed = core.now(),
+    flushed = core.now(), output = io.stdout,
     -- Tasks report the monotonic clock, which all processes share.
     epoch = os.time() - core.now(),
   }, Mapping)
@@ -50,6 +50,7 @@ local function text_function(plan)
   if plan.tag then
     return function(line) return tagged(line, encode(f(line))) end
   end
+  if not decode then return function(line) return encode(f(line)) end end
   return function(line) return encode(f(decode(line))) end
 end
 
@@ -79,8 +80,8 @@ function Mapping:is_done(seq, line)
   return true
 end
 
---- The next line that is to be done, or nil.
-function Mapping:next_task()
+-- The next line that is to be done, or nil.
+function Mapping:next_logged()
   if self.stopped then return nil end
   local line
   repeat
@@ -90,8 +91,19 @@ function Mapping:next_task()
   until not self:is_done(self.seq, line)
   self.index = self.index + 1
   if self.seq ~= self.index then self.seqs[self.index] = self.seq end
-  if self.log then self.previews[self.index] = joblog.preview(line) end
+  self.previews[self.index] = joblog.preview(line)
   return line
+end
+
+--- An iterator over the lines that are to be done. Without a log those are
+--- all, and nothing is to be known of them.
+function Mapping:tasks()
+  if self.log then return function() return self:next_logged() end end
+  local read = self.plan.read
+  return function()
+    if self.stopped then return nil end
+    return read()
+  end
 end
 
 -- ---- failures ---------------------------------------------------------------------
@@ -111,13 +123,6 @@ function Mapping:on_error(err)
   return "skip", err
 end
 
--- A share can only be told where all tasks up to here are counted.
-function Mapping:share_is_reached()
-  local policy = self.plan.halt
-  return policy and policy.percent
-    and halt.reached(policy, self.reported, self.finished)
-end
-
 local function words_of(err)
   return err.message .. (err.hint and " (" .. err.hint .. ")" or "")
 end
@@ -134,11 +139,13 @@ local function check_written(ok, message)
 end
 
 function Mapping:print(text)
-  check_written(io.stdout:write(text, "\n"))
+  local output = self.output
+  local ok, message = output:write(text, "\n")
+  if not ok then check_written(ok, message) end
   local now = core.now()
   if now - self.flushed < FLUSH_SECONDS then return end
   self.flushed = now
-  check_written(io.stdout:flush())
+  check_written(output:flush())
 end
 
 local function pop(map, index)
@@ -158,19 +165,18 @@ function Mapping:note(index, seq, status, runtime)
   }
 end
 
--- A task that is over, in the order of the output.
+-- A task that is over, in the order of the output: a line of text, or an error.
 function Mapping:take(index, result, runtime)
-  local seq, failed = pop(self.seqs, index) or index, workerpool.is_error(result)
   self.finished = self.finished + 1
-  if failed then
+  local seq, status = self.log and pop(self.seqs, index) or index, joblog.DONE
+  if type(result) == "string" then
+    self:print(result)
+  else
+    status = result.kind
     self.failures[index] = nil
     self:report(seq, result)
-  else
-    self:print(result)
   end
-  if self.log then
-    self:note(index, seq, failed and result.kind or joblog.DONE, runtime)
-  end
+  if self.log then self:note(index, seq, status, runtime) end
 end
 
 -- ---- the run ----------------------------------------------------------------------
@@ -199,13 +205,15 @@ end
 
 function Mapping:loop(pool)
   local lazy = self.plan.unordered and pool.imap_unordered or pool.imap
-  local tasks = function() return self:next_task() end
-  for index, result, runtime in
-    lazy(pool, task_function(self.plan), tasks, self:options(pool.n_jobs)) do
+  local policy = self.plan.halt
+  local watched = policy and policy.percent
+  for index, result, runtime in lazy(pool, task_function(self.plan),
+    workerpool.single(self:tasks()), self:options(pool.n_jobs)) do
     self:take(index, result, runtime)
-    if self:share_is_reached() then
+    -- A share can only be told where all tasks up to here are counted.
+    if watched and halt.reached(policy, self.reported, self.finished) then
       self.stopped = true
-      if self.plan.halt.when == "now" then break end
+      if policy.when == "now" then break end
     end
   end
 end
