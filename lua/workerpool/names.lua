@@ -267,7 +267,7 @@ end
 --- Remembers a value that every worker forked from now on has.
 ---
 --- A function travels as a reference as long as its upvalues are what they
---- were (compared as by rawequal, also those of functions in its upvalues);
+--- were (tables by identity, also those of functions in its upvalues);
 --- then by value. Everything else travels as a reference when `direct` is
 --- true, and as if it were not remembered when it is not.
 ---@param value any not nil

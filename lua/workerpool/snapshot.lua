@@ -50,11 +50,18 @@ function snapshot.of(f, named)
   return list
 end
 
-local function is_same(a, b)
-  return rawequal(a, b) or (a ~= a and b ~= b)
+-- 1 and 1.0 are equal, and so are 0.0 and -0.0, but not the same to a function.
+local function is_same_number(a, b)
+  return a ~= a and b ~= b
+    or a == b and math.type(a) == math.type(b) and (a ~= 0 or 1 / a == 1 / b)
 end
 
---- Are all upvalues what they were, compared as by rawequal?
+local function is_same(a, b)
+  if type(a) == "number" and type(b) == "number" then return is_same_number(a, b) end
+  return rawequal(a, b)
+end
+
+--- Are all upvalues what they were? Tables and functions by identity.
 ---@param list table
 ---@return boolean
 function snapshot.is_unchanged(list)

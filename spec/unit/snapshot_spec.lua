@@ -23,6 +23,8 @@ describe("a snapshot of a function", function()
     made.set_number(2)
     assert.is_false(snapshot.is_unchanged(before))
     made.set_number(1.0)
+    assert.is_false(snapshot.is_unchanged(before))
+    made.set_number(1)
     assert.is_true(snapshot.is_unchanged(before))
   end)
 
