@@ -10,6 +10,7 @@ local errors = require "workerpool.errors"
 local flow = require "workerpool.flow"
 local kinds = require "workerpool.kinds"
 local progress = require "workerpool.progress"
+local waiting = require "workerpool.waiting"
 
 local max, min = math.max, math.min
 local write_range, write_tasks = core.write_range, core.write_tasks
@@ -41,7 +42,7 @@ function Run.new(pool, crew, plan, sink)
     active = 0,        -- tasks sent and not yet handed to the caller
     completed = 0,     -- tasks whose results are here
     open_chunks = 0,   -- results here, not yet handed to the caller
-    waiting = {},      -- tasks that are to be tried again
+    waiting = waiting.new(), -- tasks that are to be tried again
     attempts = {},     -- by task, from the second on
     failed = 0,        -- tasks that have failed for good
     repeated = 0,      -- tasks that were completed, but are tried again
@@ -155,7 +156,7 @@ end
 function Run:send_waiting()
   local task = self.waiting[1]
   if not task or task.due > core.now() then return false end
-  table.remove(self.waiting, 1)
+  self.waiting:pop()
   write_tasks(self.crew.writer, { task.args }, 1, 1, false)
   self:submit(task.index, 1)
   return true
@@ -267,11 +268,9 @@ function Run:try_again(index, err, arguments)
   self.repeated = self.repeated + 1
   self:note_done(-1)
   self.sink:withhold(self, index)
-  local waiting = self.waiting
-  waiting[#waiting + 1] = {
+  self.waiting:put {
     index = index, args = args, due = core.now() + self:delay_after(attempt),
   }
-  table.sort(waiting, function(a, b) return a.due < b.due end)
   return true
 end
 
@@ -319,7 +318,7 @@ end
 -- ---- the loop -------------------------------------------------------------------
 
 function Run:is_done()
-  return self.fed and self.in_flight == 0 and #self.waiting == 0
+  return self.fed and self.in_flight == 0 and self.waiting.n == 0
 end
 
 -- How long to wait for an event: until a task is due to be tried again, or
@@ -382,13 +381,17 @@ function Run:step()
     self:show()
   end
   self:check_going()
+  local sent = self.next_index
   self:feed()
   self:check_going()
   if self.error then self:abandon(self.error) end
   if self:is_done() then return false end
-  self.crew:pump(self:patience())
-  self:take_what_is_here()
-  self:check_going()
+  -- Of tasks that could not be sent, none of this call's, nothing will come.
+  if self.in_flight > 0 or self.next_index == sent then
+    self.crew:pump(self:patience())
+    self:take_what_is_here()
+    self:check_going()
+  end
   self:show()
   self:check_going()
   -- What has come before an error is handed out before it.

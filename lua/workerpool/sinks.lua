@@ -53,10 +53,11 @@ local Pile = {}
 Pile.__index = Pile
 
 function Pile.new()
-  return setmetatable({ lists = {}, n = 0, holes = {} }, Pile)
+  return setmetatable({ lists = {}, n = 0, holes = {}, tasks = {} }, Pile)
 end
 
--- Failed tasks leave holes for now; place and withhold know them by index.
+-- Failed tasks leave holes for now; place and withhold know them by index, and
+-- what is in a hole by its position.
 function Pile:read(engine, run, index, count)
   local base = self.n + 1
   self.n = self.n + count
@@ -65,16 +66,23 @@ function Pile:read(engine, run, index, count)
   if failed > 0 then
     for position, err in pairs(found) do
       local task = index + position - base
-      self.holes[task] = position
+      self.holes[task], self.tasks[position] = position, task
       run.failures[task] = err
     end
   end
   return failed
 end
 
-function Pile:place(run, index, value)
+-- Where the hole of a task was, if it has one.
+function Pile:close_hole(index)
   local position = self.holes[index]
-  self.holes[index] = nil
+  if not position then return nil end
+  self.holes[index], self.tasks[position] = nil, nil
+  return position
+end
+
+function Pile:place(run, index, value)
+  local position = self:close_hole(index)
   if not position then
     self.n = self.n + 1
     position = self.n
@@ -82,18 +90,17 @@ function Pile:place(run, index, value)
   with_places(self.lists, run)[1][position] = value
 end
 
--- The last result moves into the hole.
+-- The last result, which may be a hole too, moves into this one.
 function Pile:withhold(_, index)
-  local position, last = self.holes[index], self.n
+  local position, last = self:close_hole(index), self.n
   if not position then return end
-  self.holes[index] = nil
   self.n = last - 1
   for _, list in ipairs(self.lists) do
     list[position], list[last] = list[last], nil
   end
-  for task, at in pairs(self.holes) do
-    if at == last then self.holes[task] = position end
-  end
+  local task = self.tasks[last]
+  if not task then return end
+  self.holes[task], self.tasks[last], self.tasks[position] = position, nil, task
 end
 
 function Pile:results()
