@@ -6,6 +6,7 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local fifo = require "workerpool.fifo"
 local kinds = require "workerpool.kinds"
 local options = require "workerpool.options"
 local snapshot = require "workerpool.snapshot"
@@ -112,9 +113,8 @@ function Queue.new(pool, crew)
     last_id = 0,
     pending = 0,
     handled = 0,   -- results that have come in
-    -- Tasks that the engine had no room for, in order: from first to last.
-    overflow = {}, first = 1, last = 0,
-    raised = {},   -- by callbacks, and not yet told
+    overflow = fifo.new(), -- tasks that the engine had no room for
+    raised = fifo.new(),   -- by callbacks, and not yet told
     lists = { {} }, failures = {},
   }, Queue)
   self.id = crew:enlist(self)
@@ -148,15 +148,16 @@ local function packed(args)
 end
 
 --- Sends a task, and returns it: its `state` is false until it is over, then
---- "done" or "failed".
+--- "done" or "failed". Raises where the function cannot travel.
 function Queue:submit(f, args, opts)
+  local list, job = packed(args), self:job_for(f)
   local id = self.last_id + 1
   local task = { id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false }
   self.last_id = id
   self.tasks[id] = task
   self.pending = self.pending + 1
   if opts.task_timeout then self:limit(opts.task_timeout) end
-  self:send(task, packed(args))
+  if self:has_overflow() or not self:send(task, list, job) then self:put_off(task, list) end
   return task
 end
 
@@ -179,48 +180,54 @@ local function flags_of(crew, opts)
   return flags
 end
 
--- False when the engine has no room: then the task waits here. One that has
--- been sent is read again from its parcel when it is tried again.
-function Queue:send(task, args)
-  local crew, head = self.crew, self.overflow[self.first]
-  if head and head ~= task then
-    self:put_off(task, args)
-    return false
-  end
-  local job = self:job_for(task.f)
+function Queue:refuse(task, err)
+  self:settle(task, nil, errors.new {
+    kind = "encode", message = errors.message_of(err), task_index = task.id })
+end
+
+-- False when the engine has no room. One that has been sent is read again from
+-- its parcel when it is tried again.
+function Queue:send(task, args, job)
+  local crew = self.crew
   local written, err = core.write_tasks(crew.writer, { args }, 1, 1, false)
   if written == 0 then
-    self:settle(task, nil, errors.new {
-      kind = "encode", message = errors.message_of(err), task_index = task.id })
+    self:refuse(task, err)
     return true
   end
   task.ticket = crew.engine:submit(job, crew.writer, self.id << core.TAG_BITS | task.id, 1,
     flags_of(crew, task.opts), self.pool:target_of(self)) or false
-  if task.ticket then
-    task.args = nil
-  elseif head ~= task then
-    self:put_off(task, args)
-  end
+  if task.ticket then task.args = nil end
   return task.ticket ~= false
+end
+
+-- The same, later: what the function has in its upvalues by now may not travel.
+function Queue:send_again(task, args)
+  local ok, job = pcall(self.job_for, self, task.f)
+  if ok then return self:send(task, args, job) end
+  if errors.is_interrupt(job) then error(job, 0) end
+  self:refuse(task, job)
+  return true
 end
 
 function Queue:put_off(task, args)
   task.args = args
-  self.last = self.last + 1
-  self.overflow[self.last] = task
+  self.overflow:put(task)
 end
 
+--- Sends what has waited for room, as far as there is some.
 -- Those that are over have been cancelled meanwhile. A callback may come back
 -- to here, so the first may be another when a task has been sent.
 function Queue:send_overflow()
-  while self.overflow[self.first] do
-    local task = self.overflow[self.first]
-    if self.tasks[task.id] == task and not self:send(task, task.args) then return end
-    if self.overflow[self.first] == task then
-      self.overflow[self.first] = nil
-      self.first = self.first + 1
-    end
+  local overflow = self.overflow
+  while overflow[overflow.first] do
+    local task = overflow[overflow.first]
+    if self.tasks[task.id] == task and not self:send_again(task, task.args) then return end
+    if overflow[overflow.first] == task then overflow:pop() end
   end
+end
+
+function Queue:has_overflow()
+  return self.overflow[self.overflow.first] ~= nil
 end
 
 -- ---- what comes back -------------------------------------------------------------
@@ -248,11 +255,11 @@ function Queue:protected(f, ...)
   local ok, err = pcall(f, ...)
   if ok then return end
   if errors.is_interrupt(err) then error(err, 0) end
-  self.raised[#self.raised + 1] = { err }
+  self.raised:put { err }
 end
 
 function Queue:raise_deferred()
-  local first = table.remove(self.raised, 1)
+  local first = self.raised:pop()
   if first then error(first[1], 0) end
 end
 
@@ -265,9 +272,11 @@ end
 
 -- The same for the task of the event at hand. What interrupts us before it is
 -- taken (Ctrl-C, which a caller may catch, to go on) has the event come again.
+-- Whoever waits, maybe a map, takes events: so what has no room goes out here.
 function Queue:conclude(task, values, err)
   self:book(task, values, err)
   self.crew:take()
+  if self:has_overflow() then self:send_overflow() end
   call_back(task)
 end
 
@@ -308,7 +317,7 @@ function Queue:failed(task, err, args)
     err = cancelled(task.id)
   elseif args and task.attempt <= task.opts.retries then
     task.attempt = task.attempt + 1
-    self:send(task, args)
+    if not self:send_again(task, args) then self:put_off(task, args) end
     return self.crew:take()
   end
   self:conclude(task, nil, err)
@@ -350,7 +359,7 @@ function Queue:fail(err)
   local ids = {}
   for id in pairs(self.tasks) do ids[#ids + 1] = id end
   table.sort(ids)
-  self.overflow, self.first, self.last = {}, 1, 0
+  self.overflow = fifo.new()
   for _, id in ipairs(ids) do
     local task = self.tasks[id]
     if task then self:settle(task, nil, err) end
@@ -378,20 +387,25 @@ end
 
 --- Makes room when more has been sent than the engine takes.
 function Queue:relieve()
-  if self.overflow[self.first] then self:protected(self.poll, self, 0) end
+  if self:has_overflow() then self:protected(self.poll, self, 0) end
+end
+
+--- Waits until all is with the engine.
+function Queue:send_all()
+  self:wait(function() return not self:has_overflow() end)
 end
 
 --- Handles what has come in, for at most `seconds`; returns the number of
 --- results. Never more than there are tasks now: callbacks may send others.
 function Queue:poll(seconds)
-  if self.raised[1] then self:raise_deferred() end
+  if self.raised[self.raised.first] then self:raise_deferred() end
+  if self:has_overflow() then self:send_overflow() end
   local before, deadline = self.handled, core.now() + (seconds or 0)
   local most = before + math.max(self.pending, 1)
   while self.handled < most and self:is_live()
     and self.crew:pump(math.max(deadline - core.now(), 0)) do
     if core.now() >= deadline and (seconds or 0) > 0 then break end
   end
-  if self.overflow[self.first] then self:send_overflow() end
   return self.handled - before
 end
 
@@ -399,13 +413,15 @@ end
 function Queue:wait(condition, timeout)
   local deadline = timeout and core.now() + timeout
   while not condition() do
-    if self.raised[1] then self:raise_deferred() end
+    if self.raised[self.raised.first] then self:raise_deferred() end
     if not self:is_live() then return condition() end
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return false end
     self.crew:revive()
-    self.crew:pump(left)
-    if self.overflow[self.first] then self:send_overflow() end
+    local had_overflow = self:has_overflow()
+    if had_overflow then self:send_overflow() end
+    -- A task that could not be sent is over.
+    if not (had_overflow and condition()) then self.crew:pump(left) end
   end
   return true
 end

@@ -162,10 +162,12 @@ function WorkerPool:crew_for(f, call, level)
   return crew
 end
 
--- The crew leaves in good order; returns the error of an exit function.
+-- The crew leaves in good order, when it has done what was asked of it; returns
+-- the error of an exit function.
 function WorkerPool:dismiss()
   local crew = self.crew
   if not crew then return nil end
+  if self.queue and self.queue:has_overflow() then self.queue:send_all() end
   local err = crew:stop_all()
   self.crew, self.queue = nil, nil
   crew:close()

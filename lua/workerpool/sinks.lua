@@ -8,6 +8,7 @@
 --   lazy: a task counts as active until the caller has been handed it
 
 local core = require "workerpool.core"
+local fifo = require "workerpool.fifo"
 local order = require "workerpool.order"
 
 local unpack = table.unpack
@@ -115,29 +116,16 @@ local Chunks = { lazy = true }
 Chunks.__index = Chunks
 
 -- In completion order a queue will do.
-local Queue = {}
-Queue.__index = Queue
-function Queue.new() return setmetatable({ first = 1, last = 0 }, Queue) end
-function Queue:put(_, _, item)
-  self.last = self.last + 1
-  self[self.last] = item
-end
-function Queue:pop()
-  local item = self[self.first]
-  if item == nil then return nil end
-  self[self.first] = nil
-  self.first = self.first + 1
-  return item
-end
-
 function Chunks.new(in_order)
-  return setmetatable({ buffer = in_order and order.new() or Queue.new() }, Chunks)
+  return setmetatable({ in_order = in_order, buffer = (in_order and order or fifo).new() }, Chunks)
 end
 
 function Chunks:keep(run, first, count, lists, bytes)
   run.open_chunks = run.open_chunks + 1
   run.open_bytes = run.open_bytes + bytes
-  self.buffer:put(first, count, { first = first, count = count, lists = lists, bytes = bytes })
+  local chunk = { first = first, count = count, lists = lists, bytes = bytes }
+  if self.in_order then return self.buffer:put(first, count, chunk) end
+  self.buffer:put(chunk)
 end
 
 -- A chunk with failures is taken apart, for its parts may come at different
