@@ -148,6 +148,14 @@ function Crew:ensure(n)
   end
 end
 
+-- The same, and looks at no event: for whoever is about to send something.
+function Crew:want(n)
+  for w = self.wanted, n - 1 do
+    self.wanted = w + 1
+    if not self.engine:running(w) then self:start(w) end
+  end
+end
+
 function Crew:each_running(f)
   for w = 0, math.max(self.size, 1) - 1 do
     if self.engine:running(w) then f(w) end

@@ -86,11 +86,20 @@ function Run:check_going()
   }, 0)
 end
 
+-- The worker that the next parcel has to go to. There may be more parcels than
+-- chunks that workers were started for: when a task is tried again, or cannot be
+-- sent and leaves its chunk in two parts.
+function Run:next_place()
+  local target = self.pool:target_of(self)
+  self.crew:want(target + 1)
+  return target
+end
+
 -- Sends what the crew's writer holds.
 function Run:submit(index, count)
   local crew = self.crew
   if self.over then self:check_going() end
-  local target = self.has_places and self.pool:target_of(self) or nil
+  local target = self.has_places and self:next_place() or nil
   local ticket, bytes, status = crew.engine:submit(self.job, crew.writer,
     self.id << TAG_BITS | index, count, self.flags, target)
   if not ticket then
