@@ -23,6 +23,7 @@ while [ "$(date +%s)" -lt "$end" ]; do
     timeout 1800 lua5.4 spec/soak/chaos.lua "$seed" "${SOAK_TASKS:-100000}" \
       "$method" "$1/soak/murder"
   done
+  timeout 1800 lua5.4 spec/soak/calls.lua "$seed" 2000
   shared_kills "$1/soak" "$seed"
   lua5.4 spec/soak/heap.lua 5 200000 "$seed"
   seed=$((seed + 1))
