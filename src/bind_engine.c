@@ -313,6 +313,12 @@ static int engine_abandon(lua_State *L) {
   return 1;
 }
 
+static int engine_waits_for(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  lua_pushboolean(L, wp_waits_for(e->pool, check_worker(L, e, 2)));
+  return 1;
+}
+
 static int engine_claimant(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   int w = wp_claimant(e->pool, (uint64_t)luaL_checkinteger(L, 2));
@@ -334,7 +340,8 @@ void wp_bind_engine(lua_State *L) {
       {"submit", engine_submit},     {"cancel", engine_cancel},
       {"abandon", engine_abandon},   {"holding", engine_holding},
       {"completed", engine_completed}, {"noted", engine_noted},
-      {"claimant", engine_claimant}, {NULL, NULL}};
+      {"claimant", engine_claimant}, {"waits_for", engine_waits_for},
+      {NULL, NULL}};
   luaL_newmetatable(L, WP_ENGINE_NAME);
   luaL_newlib(L, methods);
   wp_bind_event(L);

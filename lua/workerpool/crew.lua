@@ -421,16 +421,22 @@ function on_event.exit(self, w, tag, first, count)
   self:replace(w, tag and 1 or 0)
 end
 
--- A dead worker has a successor as long as somebody may want it; while the
--- crew is leaving, only if there is work that nobody else might do. The
--- parcel that it held still counts as pending here.
+-- While the crew is leaving: only if there is work that nobody else might do,
+-- for this worker or, when no other is left, for any.
+function Crew:replace_leaving(w, held)
+  local engine = self.engine
+  if not engine:waits_for(w) and (engine:alive() > 0 or engine:pending() <= held) then return end
+  self:start(w)
+  self:dismiss(w)
+end
+
+-- A dead worker has a successor as long as somebody may want it. The parcel that
+-- it held still counts as pending here.
 function Crew:replace(w, held)
   if self.closed or self.closing or self.hopeless then return end
   if w >= self.wanted or self.engine:running(w) then return end
   if self.leaving then
-    if self.engine:alive() > 0 or self.engine:pending() <= held then return end
-    self:start(w)
-    self:dismiss(w)
+    self:replace_leaving(w, held)
   elseif next(self.owners) then
     self:start_soon(w)
   end

@@ -154,6 +154,7 @@ function Engine:pid() return core.getpid() end
 function Engine:kill() if self.state == "running" then self:leave() end end
 function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" end
 function Engine:claimant() return nil end
+function Engine:waits_for() return false end
 function Engine:holding() return nil end
 function Engine:noted() return 0 end
 function Engine:set_output() end

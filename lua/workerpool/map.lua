@@ -91,7 +91,7 @@ end
 -- sent and leaves its chunk in two parts.
 function Run:next_place()
   local target = self.pool:target_of(self)
-  self.crew:want(target + 1)
+  if target then self.crew:want(target + 1) end
   return target
 end
 

@@ -195,9 +195,10 @@ function WorkerPool:has_pending()
   return self.queue ~= nil and self.queue.pending > 0
 end
 
--- The worker that is to get the next chunk, or nil for any.
+-- The worker that is to get the next chunk, or nil for any. While workers leave,
+-- the one whose turn it is may have gone.
 function WorkerPool:target_of(run)
-  if not self.opts.order_tasks or self.n_jobs == 0 then return nil end
+  if not self.opts.order_tasks or self.n_jobs == 0 or self.crew.leaving then return nil end
   run.chunks_sent = (run.chunks_sent or -1) + 1
   return run.chunks_sent % self.n_jobs
 end
