@@ -162,14 +162,19 @@ end)
 describe("a pool that is used again and again keeps nothing:", function()
   helper.guard()
 
-  -- Twice as often. Before each look the rings have been gone through, also
-  -- those of young workers: who leaves a loop early has some killed.
+  -- Twice as often. Before each look every worker has gone through its ring and
+  -- has made as much garbage as the others, also a young one: who leaves a loop
+  -- early has some killed.
   local function used(call, keep_alive, n)
     return measured(([[
       local pool <close> = WorkerPool { n_jobs = 2, keep_alive = %s }
       local function figures()
-        for _ = 1, 60 do pool:map(function() return ("x"):rep(1000) end, range(100)) end
-        pool:map(function() collectgarbage() core.sleep(0.005) end, range(8), { chunk_size = 1 })
+        pool:set_order_tasks(true)
+        for _ = 1, 60 do
+          pool:map(function() return ("x"):rep(1000) end, range(100), { chunk_size = 10 })
+        end
+        pool:map(function() collectgarbage() end, range(8), { chunk_size = 1 })
+        pool:set_order_tasks(false)
         collectgarbage()
         collectgarbage()
         print(resident(), count(require("lfs").dir("/proc/self/fd")), mappings(),
