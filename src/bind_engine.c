@@ -11,6 +11,7 @@
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket, bytes
+**   engine:waits_for(w) -> whether parcels wait that have it as their target
 ** What comes back is in bind_event.c.
 */
 #include "bind_engine.h"
