@@ -276,7 +276,7 @@ end
 function Queue:conclude(task, values, err)
   self:book(task, values, err)
   self.crew:take()
-  if self:has_overflow() then self:send_overflow() end
+  self:send_overflow()
   call_back(task)
 end
 
@@ -399,7 +399,7 @@ end
 --- results. Never more than there are tasks now: callbacks may send others.
 function Queue:poll(seconds)
   if self.raised[self.raised.first] then self:raise_deferred() end
-  if self:has_overflow() then self:send_overflow() end
+  self:send_overflow()
   local before, deadline = self.handled, core.now() + (seconds or 0)
   local most = before + math.max(self.pending, 1)
   while self.handled < most and self:is_live()

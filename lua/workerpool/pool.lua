@@ -167,7 +167,7 @@ end
 function WorkerPool:dismiss()
   local crew = self.crew
   if not crew then return nil end
-  if self.queue and self.queue:has_overflow() then self.queue:send_all() end
+  if self.queue then self.queue:send_all() end
   local err = crew:stop_all()
   self.crew, self.queue = nil, nil
   crew:close()
@@ -198,7 +198,7 @@ end
 -- The worker that is to get the next chunk, or nil for any. While workers leave,
 -- the one whose turn it is may have gone.
 function WorkerPool:target_of(run)
-  if not self.opts.order_tasks or self.n_jobs == 0 or self.crew.leaving then return nil end
+  if not self.opts.order_tasks or self.n_jobs == 0 or run.crew.leaving then return nil end
   run.chunks_sent = (run.chunks_sent or -1) + 1
   return run.chunks_sent % self.n_jobs
 end
