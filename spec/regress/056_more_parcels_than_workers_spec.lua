@@ -10,25 +10,21 @@ describe("With order_tasks a call that started one worker of four", function()
 
   local function pool() return workerpool.WorkerPool { n_jobs = 4, order_tasks = true } end
 
-  it("goes on with a task that is tried again", function()
-    local p <close> = pool()
-    local attempts = workerpool.Value("q", 0)
-    local results = p:map(function(counter)
-      if counter:add(1) < 7 then error("not yet") end
-      return "done"
-    end, { attempts }, { retries = 10 })
-    assert.are.equal("done", results[1])
-  end)
-
-  it("goes on with a task whose worker died", function()
-    local p <close> = pool()
-    local attempts = workerpool.Value("q", 0)
-    local results = p:map(function(counter)
-      if counter:add(1) < 7 then os.exit(1) end
-      return "done"
-    end, { attempts }, { retries = 10 })
-    assert.are.equal("done", results[1])
-  end)
+  local HARM = {
+    ["that is tried again"] = function() error("not yet") end,
+    ["whose worker died"] = function() os.exit(1) end,
+  }
+  for what, harm in pairs(HARM) do
+    it("goes on with a task " .. what, function()
+      local p <close> = pool()
+      local attempts = workerpool.Value("q", 0)
+      local results = p:map(function(counter)
+        if counter:add(1) < 7 then harm() end
+        return "done"
+      end, { attempts }, { retries = 10 })
+      assert.are.equal("done", results[1])
+    end)
+  end
 
   it("goes on behind tasks that cannot be sent", function()
     local p <close> = pool()

@@ -5,71 +5,39 @@
 --
 --   lua5.4 spec/soak/applies.lua [seed [rounds]]
 
+local random_tasks = require "spec.soak.random_tasks"
 local workerpool = require "workerpool"
-local core = require "workerpool.core"
 
-local seed = tonumber(arg[1]) or os.time()
-local rounds = tonumber(arg[2]) or 100
-local random = math.random
-math.randomseed(seed)
+local chance, random = random_tasks.chance, math.random
 
-local function chance(p) return random() < p end
-
--- ---- tasks ------------------------------------------------------------------------
-
--- What a task does at which attempt, the kind of error that it ends with, and
--- whether it costs a worker or time.
-local TASKS = {
-  fine = { run = function(i) return i end },
-  three = { run = function(i) return i, i, i end },
-  slow = { run = function(i) core.sleep(0.02) return i end, is_dear = true },
-  raise = { run = function() error("bad", 0) end, kind = "error" },
-  crash = { run = function() os.exit(3) end, kind = "crash", is_dear = true },
-  loop = { run = function() while true do end end, kind = "timeout", is_dear = true },
-  unsendable = { run = function(i) return i end, kind = "encode" },
-  unsendable_result = { run = function() return io.stdout end, kind = "encode" },
-  raise_once = { kind = "error", is_cured = true,
-    run = function(i, attempt) return attempt > 1 and i or error("once", 0) end },
-  crash_once = { kind = "crash", is_cured = true, is_dear = true,
-    run = function(i, attempt) return attempt > 1 and i or os.exit(4) end },
-}
-local NAMES = {}
-for name in pairs(TASKS) do NAMES[#NAMES + 1] = name end
-table.sort(NAMES)
-
-local TIMEOUT, MOST_DEAR = 0.3, 12
+local ALL = { "fine", "three", "slow", "raise", "crash", "loop", "unsendable",
+  "unsendable_result", "raise_once", "crash_once" }
+local TIMEOUT = 0.3
 local FULL = 18000 -- more than the engine takes at once
-
-local function work(counts, i, name)
-  return TASKS[name].run(i, counts:add(i, 1))
-end
-
--- ---- a round ------------------------------------------------------------------------
 
 local function plan_round()
   local n = chance(0.04) and FULL or random(80)
-  local plan = { n = n, n_jobs = random(0, 3), names = {}, retries = {}, told = {}, results = {},
+  local plan = { n = n, n_jobs = random(0, 3), retries = {}, told = {}, results = {},
     cancelled = {}, counts = workerpool.Array("i", n) }
-  local dear = 0
-  for i = 1, n do
-    local name = n == FULL and "fine" or NAMES[random(#NAMES)]
-    if TASKS[name].is_dear then
-      dear = dear + 1
-      if plan.n_jobs == 0 or dear > MOST_DEAR then name = "fine" end
-    end
-    plan.names[i], plan.retries[i], plan.told[i] = name, random(0, name == "loop" and 1 or 2), 0
+  plan.names = random_tasks.draw(n == FULL and { "fine" } or ALL, n, plan.n_jobs > 0)
+  for i, name in ipairs(plan.names) do
+    plan.retries[i], plan.told[i] = random(0, name == "loop" and 1 or 2), 0
   end
   return plan
+end
+
+local function describe(plan)
+  return ("%d tasks, %d workers"):format(plan.n, plan.n_jobs)
 end
 
 local function submit(plan, pool, i)
   local name = plan.names[i]
   local function told() plan.told[i] = plan.told[i] + 1 end
-  plan.results[i] = pool:apply_async(work,
-    { plan.counts, i, name == "unsendable" and io.stdout or name }, {
-      retries = plan.retries[i], callback = told, error_callback = told,
-      task_timeout = name == "loop" and TIMEOUT or chance(0.1) and 60 or nil,
-    })
+  local args = random_tasks.arguments(plan.counts, i, name)
+  plan.results[i] = pool:apply_async(random_tasks.work, args, {
+    retries = plan.retries[i], callback = told, error_callback = told,
+    task_timeout = name == "loop" and TIMEOUT or chance(0.1) and 60 or nil,
+  })
 end
 
 -- Something that a caller might do next.
@@ -89,23 +57,16 @@ local function meddle(plan, pool, i)
   end
 end
 
--- What a task has come to: the kind of its error, or nil.
-local function fate_of(plan, i)
-  local task = TASKS[plan.names[i]]
-  if plan.cancelled[i] then return "cancelled" end
-  if task.is_cured and plan.retries[i] > 0 then return nil end
-  return task.kind
-end
-
 local function check(plan, i)
-  local fate = fate_of(plan, i)
+  local _, kind = random_tasks.fate_of(plan.names[i], plan.retries[i])
+  if plan.cancelled[i] then kind = "cancelled" end
   local ok, value = pcall(plan.results[i].get, plan.results[i])
   local right = plan.told[i] == 1
-  if fate then right = right and not ok and value.kind == fate
+  if kind then right = right and not ok and value.kind == kind
   else right = right and ok and value == i end
   if not right then
     error(("task %d, %s with %d retries: told %d times, wanted %s, got %s"):format(i, plan.names[i],
-      plan.retries[i], plan.told[i], fate or "a result", tostring(value)), 0)
+      plan.retries[i], plan.told[i], kind or "a result", tostring(value)), 0)
   end
 end
 
@@ -123,11 +84,4 @@ local function play(plan)
   if chance(0.5) then pool:terminate() end
 end
 
-print(("seed %d, %d rounds"):format(seed, rounds))
-io.stdout:setvbuf("line")
-for round = 1, rounds do
-  local plan = plan_round()
-  print(round, ("%d tasks, %d workers"):format(plan.n, plan.n_jobs))
-  play(plan)
-end
-print("clean")
+random_tasks.rounds(plan_round, describe, play)

@@ -4,60 +4,15 @@
 -- task must have run as often as retries say.
 --
 --   lua5.4 spec/soak/calls.lua [seed [rounds]]
---
--- Each round is printed before it begins, so that of one that hangs all is known.
 
+local random_tasks = require "spec.soak.random_tasks"
 local workerpool = require "workerpool"
 
-local seed = tonumber(arg[1]) or os.time()
-local rounds = tonumber(arg[2]) or 100
-local random = math.random
-math.randomseed(seed)
+local chance, random = random_tasks.chance, math.random
 
-local function chance(p) return random() < p end
-
--- ---- tasks ------------------------------------------------------------------------
-
-local BIG = ("x"):rep(100000)
-
--- What a task of each kind does, at which attempt.
-local TASKS = {
-  fine = function(i) return i end,
-  none = function() end,
-  three = function(i) return i, 2 * i, 3 * i end,
-  big = function(i) return BIG .. i end,
-  raise = function(i) error("bad " .. i, 0) end,
-  raise_table = function(i) error { code = i } end,
-  unsendable = function(i) return i end,
-  unsendable_result = function() return io.stdout end,
-  crash = function() os.exit(7) end,
-  raise_once = function(i, attempt) return attempt > 1 and i or error("once", 0) end,
-  crash_once = function(i, attempt) return attempt > 1 and i or os.exit(8) end,
-}
-
-local function work(counts, i, kind)
-  return TASKS[kind](i, counts:add(i, 1))
-end
-
-local KINDS, HARMLESS = {}, { "fine", "none", "three", "big" }
-for kind in pairs(TASKS) do KINDS[#KINDS + 1] = kind end
-table.sort(KINDS)
-
-local MOST_CRASHES = 15 -- each costs a fork
-
-local function kinds_for(n, may_crash)
-  local kinds, crashes = {}, 0
-  local choice = chance(0.3) and HARMLESS or chance(0.2) and { "unsendable" } or KINDS
-  for i = 1, n do
-    local kind = choice[random(#choice)]
-    if kind:find("crash") then
-      crashes = crashes + 1
-      if not may_crash or crashes > MOST_CRASHES then kind = "fine" end
-    end
-    kinds[i] = kind
-  end
-  return kinds
-end
+local HARMLESS = { "fine", "none", "three", "big" }
+local ALL = { "fine", "none", "three", "big", "raise", "raise_table", "unsendable",
+  "unsendable_result", "crash", "raise_once", "crash_once" }
 
 -- The tasks as a list, or as an iterator that gives lists or several values.
 local function form_of(tasks, form)
@@ -100,7 +55,8 @@ local function plan_round()
     output = not threads and chance(0.2) and "capture" or nil,
   }
   plan.opts = options_for(plan)
-  plan.kinds = kinds_for(plan.n, plan.n_jobs > 0 and not threads)
+  local choice = chance(0.3) and HARMLESS or chance(0.2) and { "unsendable" } or ALL
+  plan.names = random_tasks.draw(choice, plan.n, plan.n_jobs > 0 and not threads)
   return plan
 end
 
@@ -122,15 +78,15 @@ local function results_of(plan, pool, tasks)
   local first, second, third, n = {}, {}, {}, 0
   local given = form_of(tasks, plan.form)
   if plan.method:sub(1, 1) == "i" then
-    for i, a, b, c in pool[plan.method](pool, work, given, plan.opts) do
+    for i, a, b, c in pool[plan.method](pool, random_tasks.work, given, plan.opts) do
       assert(first[i] == nil, "twice")
       first[i], second[i], third[i], n = a, b, c, n + 1
     end
   elseif plan.method == "map" then
-    first, second, third = pool:map(work, given, plan.opts)
+    first, second, third = pool:map(random_tasks.work, given, plan.opts)
     n = first.n
   else
-    local pile = pool:map_unordered(work, given, plan.opts)
+    local pile = pool:map_unordered(random_tasks.work, given, plan.opts)
     n = pile.n
     for at = 1, n do
       local value = pile[at]
@@ -147,38 +103,26 @@ local function results_of(plan, pool, tasks)
   return first, second, third
 end
 
-local FAILS = { raise = true, raise_table = true, unsendable = true, unsendable_result = true,
-  crash = true }
-local FAILS_ONCE = { raise_once = true, crash_once = true }
-
--- How often it runs, and whether it fails for good.
-local function fate_of(kind, retries)
-  if kind == "unsendable" then return 0, true end
-  if FAILS[kind] then return retries + 1, true end
-  if FAILS_ONCE[kind] then return retries > 0 and 2 or 1, retries == 0 end
-  return 1, false
-end
-
-local function check_value(kind, i, value, second, third)
-  if kind == "none" then return value == nil end
-  if kind == "big" then return value == BIG .. i end
-  local has_all = kind ~= "three" or not second or second[i] == 2 * i and third[i] == 3 * i
+local function is_right(name, i, value, second, third)
+  if name == "none" then return value == nil end
+  if name == "big" then return value == random_tasks.BIG .. i end
+  local has_all = name ~= "three" or not second or second[i] == 2 * i and third[i] == 3 * i
   return value == i and has_all
 end
 
 local function check(plan, counts, first, second, third)
-  for i, kind in ipairs(plan.kinds) do
-    local runs, fails = fate_of(kind, plan.opts.retries)
+  for i, name in ipairs(plan.names) do
+    local runs, kind = random_tasks.fate_of(name, plan.opts.retries)
     local value = first[i]
     local ok = counts[i] == runs
-    if fails then
-      ok = ok and workerpool.is_error(value) and value.task_index == i
+    if kind then
+      ok = ok and workerpool.is_error(value) and value.kind == kind and value.task_index == i
         and value.attempt == math.max(runs, 1)
     else
-      ok = ok and check_value(kind, i, value, second, third)
+      ok = ok and is_right(name, i, value, second, third)
     end
     if not ok then
-      error(("task %d, %s: ran %d times of %d, and gave %s"):format(i, kind, counts[i], runs,
+      error(("task %d, %s: ran %d times of %d, and gave %s"):format(i, name, counts[i], runs,
         tostring(value)), 0)
     end
   end
@@ -186,8 +130,8 @@ end
 
 local function call(plan, pool)
   local counts, tasks = workerpool.Array("i", math.max(plan.n, 1)), {}
-  for i, kind in ipairs(plan.kinds) do
-    tasks[i] = { counts, i, kind == "unsendable" and io.stdout or kind }
+  for i, name in ipairs(plan.names) do
+    tasks[i] = random_tasks.arguments(counts, i, name)
   end
   check(plan, counts, results_of(plan, pool, tasks))
 end
@@ -203,11 +147,4 @@ local function play(plan)
   if chance(0.5) then pool:terminate() end
 end
 
-print(("seed %d, %d rounds"):format(seed, rounds))
-io.stdout:setvbuf("line")
-for round = 1, rounds do
-  local plan = plan_round()
-  print(round, describe(plan))
-  play(plan)
-end
-print("clean")
+random_tasks.rounds(plan_round, describe, play)
