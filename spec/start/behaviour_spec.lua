@@ -228,10 +228,12 @@ describe("processes of a pool that is spawned or served", function()
         { chunk_size = 1, worker_lifespan = 1 })
       return helper.now() - began
     end
-    local small = math.min(time(), time())
+    -- The least of several: whatever else the machine does adds to each.
+    local function least() return math.min(time(), time(), time(), time()) end
+    local small = least()
     local heap = {}
     for i = 1, 1000000 do heap[i] = { i } end
-    local large = math.min(time(), time())
+    local large = least()
     assert.are.equal(1000000, #heap)
     assert.is_true(large < 3 * small + 0.1, ("%.3f and %.3f s"):format(small, large))
   end)
