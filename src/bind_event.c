@@ -6,8 +6,9 @@
 **     kinds: "result", "message", "exit", "timeout", "interrupted", and
 **     "output", worker, stream (1, 2), text, tag of the task if marked
 **   engine:more() likewise, but does not wait and makes no system call
-**   engine:take([true]): the event is done with; once true was given, it comes
-**     again until then
+**   engine:take([true]): the event does not come again; once true was given, it
+**     does until then
+**   engine:settle(): likewise, and nobody reads it any more
 **   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
 **   engine:values(codec) -> values…                  of a message event
 **   engine:ending() -> table                         of an exit event
@@ -98,6 +99,13 @@ static int engine_take(lua_State *L) {
   return 0;
 }
 
+static int engine_settle(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  e->is_held = 0;
+  wp_settle(e->pool);
+  return 0;
+}
+
 /* stack: engine, codec, base, lists, failures */
 static int engine_read(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
@@ -165,7 +173,8 @@ static int engine_again(lua_State *L) {
 void wp_bind_event(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"next", engine_next},     {"more", engine_more},
-      {"take", engine_take},     {"read", engine_read},
+      {"take", engine_take},     {"settle", engine_settle},
+      {"read", engine_read},
       {"values", engine_values}, {"ending", engine_ending},
       {"again", engine_again},   {"arguments", engine_arguments},
       {NULL, NULL}};

@@ -324,6 +324,8 @@ static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
   return (int)((deadline_ns - now + 999999) / 1000000);
 }
 
+void wp_settle(wp_pool *p) { wp_worker_settle(p); }
+
 int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
   uint64_t deadline = timeout_ms > 0
                           ? wp_now_ns() + (uint64_t)timeout_ms * 1000000u

@@ -172,14 +172,19 @@ unsigned wp_worker_index(const wp_worker *w) { return w->index; }
 
 /* ---- parcels ------------------------------------------------------------ */
 
-int wp_finish(wp_worker *w) {
-  if (!w->has_parcel) return WP_OK;
-  if (is_twin) _exit(0);
+uint64_t wp_worker_end_parcel(wp_worker *w) {
   uint64_t now_ns = wp_now_ns(), worked = now_ns - w->began_ns;
   w->has_parcel = 0;
   atomic_store_explicit(&w->line->started_ns, 0, memory_order_release);
   turn_to(w, WP_PART_INPUT, now_ns);
   atomic_fetch_add(&w->line->working_ns, worked);
+  return worked;
+}
+
+int wp_finish(wp_worker *w) {
+  if (!w->has_parcel) return WP_OK;
+  if (is_twin) _exit(0);
+  uint64_t worked = wp_worker_end_parcel(w);
   int status = wp_worker_publish(w, WP_RECORD_LAST, worked);
   atomic_fetch_add(&w->line->completed, w->done);
   return status;

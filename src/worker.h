@@ -57,6 +57,9 @@ static inline uint64_t wp_worker_bit(const wp_worker *w) {
 /* What is printed from now on is of the task at `index` in the parcel. */
 void wp_worker_turn_streams(wp_worker *w, uint32_t index);
 
+/* It has no parcel any more; returns the nanoseconds that it had it. */
+uint64_t wp_worker_end_parcel(wp_worker *w);
+
 /* Closes the open record and shows it to the host: 0 or WP_ECLOSED. */
 int wp_worker_publish(wp_worker *w, uint8_t flags, uint64_t value);
 

@@ -95,7 +95,7 @@ static int put_lent(wp_worker *w, wp_record record, wp_cursor *from,
   const struct iovec iov = {&lent, sizeof(lent)};
   wp_gather(w->region->arena + offset, length, from);
   record.size = sizeof(lent);
-  record.flags = WP_RECORD_LENT;
+  record.flags |= WP_RECORD_LENT;
   int status = wait_for_room(w, record.size);
   if (status < 0) return status;
   wp_ring_put(&w->writer, &record, &(wp_cursor){&iov, 0});
@@ -106,10 +106,11 @@ static int put_lent(wp_worker *w, wp_record record, wp_cursor *from,
 /* A body longer than a piece goes out as several records. */
 static int put_pieces(wp_worker *w, wp_record record, wp_cursor *from,
                       size_t length) {
+  uint8_t flags = record.flags;
   for (;;) {
     int more = length > WP_RING_PIECE;
     record.size = (uint32_t)(more ? WP_RING_PIECE : length);
-    record.flags = more ? WP_RECORD_MORE : 0;
+    record.flags = more ? WP_RECORD_MORE : flags;
     int status = wait_for_room(w, record.size);
     if (status < 0) return status;
     wp_ring_put(&w->writer, &record, from);
@@ -128,14 +129,26 @@ static int put(wp_worker *w, wp_record record, wp_cursor *from,
              : put_pieces(w, record, from, length);
 }
 
+/* The result of the parcel's last task says as well that it has ended: the host
+** has one record less to read, and the memory of the arguments back before it
+** sends others. Not where they will be read again, for a picture of them. */
+static int is_final(const wp_worker *w) {
+  return w->done + 1 == w->count && !w->laps.figures;
+}
+
 static int reply_alone(wp_worker *w, wp_cursor *from, size_t length) {
-  int status = wp_flush(w);
+  int status = wp_flush(w), ends = is_final(w);
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_RESULT, .slot = w->slot,
                       .generation = w->generation, .first = w->done,
                       .count = 1};
+  if (ends) {
+    record.flags = WP_RECORD_LAST;
+    record.value = wp_worker_end_parcel(w);
+  }
   status = put(w, record, from, length);
   if (status == WP_OK) w->done++;
+  if (ends) atomic_fetch_add(&w->line->completed, w->done);
   return status;
 }
 

@@ -177,7 +177,7 @@ typedef enum wp_event_type {
   WP_EVENT_OUTPUT      /* bytes that a worker has printed, if relayed */
 } wp_event_type;
 
-/* An event's data is valid until the next call of wp_next. */
+/* An event's data is valid until the next call of wp_next, or of wp_settle. */
 typedef struct wp_event {
   wp_event_type type;
   unsigned worker;
@@ -215,6 +215,10 @@ WP_API int wp_next(wp_pool *pool, int timeout_ms, wp_event *event);
 ** one: 0 when none is at hand, and now and then, so that wp_next has a look at
 ** what only the system knows, such as deaths. */
 WP_API int wp_more(wp_pool *pool, wp_event *event);
+
+/* The last event is done with: what it has lent is free again, for what is sent
+** next. (Else this waits for the next event.) */
+WP_API void wp_settle(wp_pool *pool);
 
 /* A descriptor that polls readable when wp_next has something to do, for a
 ** host with an event loop of its own. Belongs to the pool. */

@@ -275,7 +275,7 @@ end
 -- Whoever waits, maybe a map, takes events: so what has no room goes out here.
 function Queue:conclude(task, values, err)
   self:book(task, values, err)
-  self.crew:take()
+  self.crew:settle()
   self:send_overflow()
   call_back(task)
 end
@@ -292,13 +292,13 @@ local function take_values(lists)
 end
 
 function Queue:result(engine, id, _, count, _, _, w)
-  if count == 0 then return self.crew:take() end
+  if count == 0 then return self.crew:settle() end
   local task = self.tasks[id]
   engine:read(self.crew.reader, 1, self.lists, self.failures)
   local err = self.failures[1]
   self.failures[1] = nil
   local values = take_values(self.lists)
-  if not task then return self.crew:take() end
+  if not task then return self.crew:settle() end
   if err == nil then return self:conclude(task, values) end
   local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
   self:failed(task, errors.from(err, id, w), args)
@@ -318,17 +318,17 @@ function Queue:failed(task, err, args)
   elseif args and task.attempt <= task.opts.retries then
     task.attempt = task.attempt + 1
     if not self:send_again(task, args) then self:put_off(task, args) end
-    return self.crew:take()
+    return self.crew:settle()
   end
   self:conclude(task, nil, err)
 end
 
 function Queue:lost(engine, index, first, count, ending, w)
   local task = self.tasks[index + first]
-  if not task then return self.crew:take() end
+  if not task then return self.crew:settle() end
   if ending.innocent then
     task.ticket = engine:again(first, count)
-    return self.crew:take()
+    return self.crew:settle()
   end
   local args = self.crew:arguments_at(first)
   local err = self.crew.crash_of(ending, w, {
@@ -336,7 +336,7 @@ function Queue:lost(engine, index, first, count, ending, w)
   })
   if not ending.output then return self:failed(task, err, args) end
   -- An error of the listener's must not keep the task from ending.
-  self.crew:take()
+  self.crew:settle()
   local heard, thrown = pcall(self.printed, self, task.id, ending.output)
   self:failed(task, err, args)
   if not heard then error(thrown, 0) end

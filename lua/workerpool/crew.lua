@@ -281,6 +281,12 @@ function Crew:take()
   if self.holds then self.engine:take() end
 end
 
+--- Nobody reads the event at hand any more, so what it takes up is free for what
+--- is sent next: it is in a processor's cache yet. A callback may have closed us.
+function Crew:settle()
+  if not self.closed then self.engine:settle() end
+end
+
 function Crew:take_for(owner)
   if self.holds and not (owner and owner.takes_events) then self.engine:take() end
 end
@@ -418,25 +424,25 @@ function on_event.exit(self, w, tag, first, count)
   elseif not expected or ending.timeout or ending.in_phase then
     self:bury_idle(w, ending)
   end
-  self:replace(w, tag and 1 or 0)
+  self:settle()
+  self:replace(w)
 end
 
 -- While the crew is leaving: only if there is work that nobody else might do,
 -- for this worker or, when no other is left, for any.
-function Crew:replace_leaving(w, held)
+function Crew:replace_leaving(w)
   local engine = self.engine
-  if not engine:waits_for(w) and (engine:alive() > 0 or engine:pending() <= held) then return end
+  if not engine:waits_for(w) and (engine:alive() > 0 or engine:pending() == 0) then return end
   self:start(w)
   self:dismiss(w)
 end
 
--- A dead worker has a successor as long as somebody may want it. The parcel that
--- it held still counts as pending here.
-function Crew:replace(w, held)
+-- A dead worker has a successor as long as somebody may want it.
+function Crew:replace(w)
   if self.closed or self.closing or self.hopeless then return end
   if w >= self.wanted or self.engine:running(w) then return end
   if self.leaving then
-    self:replace_leaving(w, held)
+    self:replace_leaving(w)
   elseif next(self.owners) then
     self:start_soon(w)
   end

@@ -230,6 +230,10 @@ function Engine:take(always)
   self.held = nil
 end
 
+function Engine:settle()
+  self.held = nil
+end
+
 function Engine:next()
   if self.held then return self:tell(self.held) end
   if #self.events == 0 and (self.state == "running" or self.state == "stopping") then
