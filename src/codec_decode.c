@@ -255,9 +255,7 @@ static inline void read_list(wp_reader *r, int mixed, lua_Integer number) {
   r->owed = owed;
 }
 
-static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
-                                                 lua_Integer number) {
-  int checked = wp_read_deeper(r);
+WP_INLINE void read_rows(wp_reader *r, unsigned tag, lua_Integer number) {
   switch (tag >> 5) {
     case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
     case WP_TAG_BIGMAP >> 5:
@@ -265,6 +263,12 @@ static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
       break;
     default: read_list(r, tag == WP_TAG_MIXED, number);
   }
+}
+
+static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
+                                                 lua_Integer number) {
+  int checked = wp_read_deeper(r);
+  read_rows(r, tag, number);
   wp_read_back(r, checked);
 }
 
@@ -273,7 +277,7 @@ void wp_read_contents(wp_reader *r, lua_Integer number) {
   if (class != WP_TAG_MAP >> 5 && class != WP_TAG_BIGMAP >> 5 &&
       tag != WP_TAG_LIST && tag != WP_TAG_MIXED)
     wp_read_corrupt(r, "an object that is no table");
-  read_table(r, tag, number);
+  read_rows(r, tag, number);
 }
 
 /* ---- values ------------------------------------------------------------- */
@@ -377,7 +381,7 @@ static int read_count(wp_reader *r, unsigned head) {
   uint64_t n = head & WP_HEAD_COUNT;
   if (n == WP_HEAD_COUNT) n = wp_read_varint(r);
   check_owed(r, n);
-  if (n > INT_MAX - LUA_MINSTACK) wp_read_corrupt(r, "too many values");
+  if (n > INT_MAX - WP_CHECK_SLOTS) wp_read_corrupt(r, "too many values");
   return (int)n;
 }
 

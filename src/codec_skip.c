@@ -109,6 +109,17 @@ static int skip_packed(skipper *s) {
   return skip_value(s) && take_varint(s, &n) && skip_values(s, n);
 }
 
+static int skip_content(skipper *s, unsigned tag);
+
+/* Class and table, which are one level of nesting. */
+static int skip_object(skipper *s) {
+  if (!skip_value(s) || s->p == s->end) return 0;
+  unsigned tag = *s->p++;
+  int is_table = tag >> 5 == WP_TAG_MAP >> 5 || tag >= WP_TAG_BIGMAP ||
+                 tag == WP_TAG_LIST || tag == WP_TAG_MIXED;
+  return is_table && skip_content(s, tag);
+}
+
 /* Tags C0 to DF. */
 static int skip_tagged(skipper *s, unsigned tag) {
   switch (tag) {
@@ -130,7 +141,7 @@ static int skip_tagged(skipper *s, unsigned tag) {
     case WP_TAG_MIXED: return skip_list(s, tag == WP_TAG_MIXED);
     case WP_TAG_NAME: return skip_value(s);
     case WP_TAG_FUNCTION: return skip_function(s);
-    case WP_TAG_OBJECT: return skip_values(s, 2); /* class, table */
+    case WP_TAG_OBJECT: return skip_object(s);
     case WP_TAG_PACKED: return skip_packed(s);
     default: return 0;
   }

@@ -142,10 +142,11 @@ static inline void wp_known_add(wp_known *k, const void *p) {
 }
 
 /* Of the Lua stack: what a table in a table needs in either direction (table,
-** key, value, and one more), and for how many levels it is asked at once. */
+** key, value, and one more; its class, where it is read), and for how many
+** levels it is asked at once. */
 enum {
   WP_CHECK_LEVELS = 16,
-  WP_CHECK_SLOTS = 4 * WP_CHECK_LEVELS + LUA_MINSTACK,
+  WP_CHECK_SLOTS = 5 * WP_CHECK_LEVELS + LUA_MINSTACK,
   WP_CEILING = 4 * (WP_CHECK_LEVELS - 1) /* above where it was asked for */
 };
 
@@ -276,7 +277,8 @@ int wp_read_known_class(wp_reader *r);
 ** promised to others yet. Each is to be taken off r->owed when it comes. */
 void wp_read_owe(wp_reader *r, uint64_t n);
 
-/* Reads a table from its tag on; it has been numbered. */
+/* Reads a table from its tag on; it has been numbered, and its level of
+** nesting has been counted: an object and its table are one. */
 void wp_read_contents(wp_reader *r, lua_Integer number);
 
 /* What comes after the tag; each pushes one value. */

@@ -6,6 +6,7 @@
 #include "interrupt.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 
 void wp_tasks_range(lua_State *L, wp_codec *c, int start, int step) {
   start = lua_absindex(L, start);
@@ -44,7 +45,8 @@ static int spread(lua_State *L, int single) {
   lua_Integer n;
   if (single || !lua_istable(L, -1) || !is_packed(L, &n)) return 1;
   int table = lua_gettop(L);
-  if (n > INT32_MAX || !lua_checkstack(L, (int)n + LUA_MINSTACK))
+  if (n > INT_MAX - LUA_MINSTACK ||
+      !lua_checkstack(L, (int)n + LUA_MINSTACK))
     return luaL_error(L, "cannot send args: %I arguments are too many", n);
   for (lua_Integer i = 1; i <= n; i++) lua_rawgeti(L, table, i);
   return (int)n;
