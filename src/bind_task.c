@@ -181,14 +181,20 @@ static int write_values(lua_State *L) {
   return 0;
 }
 
+/* The place is made first: that may run finalizers, and those use the codec. */
 static int output(lua_State *L) {
   int n;
   luaL_Buffer buffer;
-  const struct iovec *iov = wp_codec_iov(L, wp_codec_check(L, 1), &n);
-  luaL_buffinit(L, &buffer);
-  for (int i = 0; i < n; i++)
-    luaL_addlstring(&buffer, iov[i].iov_base, iov[i].iov_len);
-  luaL_pushresult(&buffer);
+  wp_codec *c = wp_codec_check(L, 1);
+  const struct iovec *iov = wp_codec_iov(L, c, &n);
+  size_t length = wp_iov_length(iov, n);
+  char *to = luaL_buffinitsize(L, &buffer, length);
+  iov = wp_codec_iov(L, c, &n);
+  wp_cursor from = {iov, 0};
+  if (wp_iov_length(iov, n) != length)
+    return luaL_error(L, "a finalizer has used the codec meanwhile");
+  wp_gather(to, length, &from);
+  luaL_pushresultsize(&buffer, length);
   return 1;
 }
 

@@ -8,8 +8,11 @@
 #include <string.h>
 
 /* In the registry: codecs by address, weakly, so that C code which holds
-** only the pointer can reach the userdata; and the wp_known of this state. */
+** only the pointer can reach the userdata; the wp_known of this state; and
+** words as Lua strings. */
 static const char codecs_key, known_key;
+const char wp_word_pack[] = "__workerpool_pack";
+const char wp_word_unpack[] = "__workerpool_unpack";
 
 #define NAMES_MODULE "workerpool.names"
 
@@ -29,6 +32,11 @@ static void push_codecs(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &codecs_key);
 }
 
+static void add_word(lua_State *L, const char *word) {
+  lua_pushstring(L, word);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, word);
+}
+
 static wp_known *known_of(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &known_key);
   wp_known *known = lua_touserdata(L, -1);
@@ -37,6 +45,8 @@ static wp_known *known_of(lua_State *L) {
   known = lua_newuserdatauv(L, sizeof(*known), 0);
   memset(known, 0, sizeof(*known));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &known_key);
+  add_word(L, wp_word_pack);
+  add_word(L, wp_word_unpack);
   return known;
 }
 
@@ -102,11 +112,17 @@ static void push_living(lua_State *L, wp_codec *c) {
   if (lua_isnil(L, -1)) luaL_error(L, "the codec has been collected");
 }
 
+static int new_table(lua_State *L) {
+  lua_newtable(L);
+  return 1;
+}
+
 void wp_codec_own(lua_State *L, wp_codec *c, int table, lua_Integer i) {
   push_living(L, c);
   if (lua_getiuservalue(L, -1, table) != LUA_TTABLE) {
     lua_pop(L, 1);
-    lua_newtable(L);
+    lua_pushcfunction(L, new_table);
+    if (wp_codec_call(L, c, 0, 1) != LUA_OK) lua_error(L);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, -3, table);
   }
@@ -171,14 +187,15 @@ static void push_question(lua_State *L, wp_codec *c, const char *what) {
 }
 
 int wp_codec_call(lua_State *L, wp_codec *c, int args, int results) {
-  wp_bytes out = c->out;
+  wp_bytes out = c->out, quotes = c->quotes;
   unsigned char *pen = c->pen, *brim = c->brim;
   char state = c->state;
-  c->out = (wp_bytes){0};
+  c->out = c->quotes = (wp_bytes){0};
   c->state = WP_BUSY;
   int status = lua_pcall(L, args, results, 0);
   wp_bytes_free(&c->out);
   c->out = out;
+  c->quotes = quotes;
   c->pen = pen;
   c->brim = brim;
   c->state = state;

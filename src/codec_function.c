@@ -30,13 +30,11 @@ static int add_piece(lua_State *L, const void *data, size_t len, void *ud) {
 
 /* Not stripped: a traceback in the other process has names and lines.
 ** stack: function -> code */
-static void dump_code(lua_State *L) {
+static int dump_code(lua_State *L) {
   dump d = {.begun = 0};
-  int at = lua_gettop(L);
   if (lua_dump(L, add_piece, &d, 0) != 0) luaL_error(L, "cannot dump code");
   luaL_pushresult(&d.buffer);
-  lua_replace(L, at);
-  lua_settop(L, at);
+  return 1;
 }
 
 /* Closures of one function have equal code; nothing tells which, but when
@@ -62,8 +60,9 @@ static void push_code(wp_codec *c, lua_State *L, int at) {
   if (lua_rawget(L, -2) != LUA_TSTRING) {
     lua_pop(L, 1);
     lua_insert(L, -2); /* cache, own */
+    lua_pushcfunction(L, dump_code);
     lua_pushvalue(L, at);
-    dump_code(L);
+    if (wp_codec_call(L, c, 1, 1) != LUA_OK) lua_error(L);
     share_last(L);
     lua_pushvalue(L, at);
     lua_pushvalue(L, -2);

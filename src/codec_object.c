@@ -65,10 +65,13 @@ static int fail_class(lua_State *L, int at, const wp_place *where) {
   return wp_path_fail(L, where);
 }
 
-static int has_field(lua_State *L, int at, const char *name) {
-  lua_pushstring(L, name);
-  lua_rawget(L, at);
-  int has = !lua_isnil(L, -1);
+static int push_field(lua_State *L, int at, const char *word) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, word);
+  return lua_rawget(L, at);
+}
+
+static int has_field(lua_State *L, int at, const char *word) {
+  int has = push_field(L, at, word) != LUA_TNIL;
   lua_pop(L, 1);
   return has;
 }
@@ -95,9 +98,9 @@ static class look_class(wp_codec *c, lua_State *L, int at, int mt,
     k.packs = slot->word & 1;
     return k;
   }
-  k.packs = has_field(L, mt, "__workerpool_pack");
+  k.packs = has_field(L, mt, wp_word_pack);
   if (!k.packs && !lua_istable(L, at)) fail_type(L, at, where);
-  if (k.packs && !has_field(L, mt, "__workerpool_unpack")) {
+  if (k.packs && !has_field(L, mt, wp_word_unpack)) {
     push_type(L, at);
     lua_pushfstring(L, "%s with __workerpool_pack but no __workerpool_unpack",
                     lua_tostring(L, -1));
@@ -147,8 +150,7 @@ void wp_anchor_forget(lua_State *L, wp_codec *c) {
 /* stack: metatable at mt -> results from mt + 1 on */
 static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
                      const wp_place *where) {
-  lua_pushstring(L, "__workerpool_pack");
-  lua_rawget(L, mt);
+  push_field(L, mt, wp_word_pack);
   lua_pushvalue(L, at);
   if (wp_codec_call(L, c, 1, LUA_MULTRET) != LUA_OK) {
     luaL_tolstring(L, -1, NULL);
@@ -282,9 +284,7 @@ void wp_read_packed(wp_reader *r) {
   int checked = wp_read_deeper(r);
   lua_Integer number = wp_read_number(r);
   read_class(r);
-  lua_pushstring(L, "__workerpool_unpack");
-  lua_rawget(L, -2);
-  if (lua_isnil(L, -1))
+  if (push_field(L, lua_gettop(L), wp_word_unpack) == LUA_TNIL)
     luaL_error(L, "cannot receive a packed value: its metatable has no "
                   "__workerpool_unpack");
   lua_remove(L, -2);

@@ -109,14 +109,20 @@ void wp_codec_push(lua_State *L, wp_codec *c);
 void wp_codec_own(lua_State *L, wp_codec *c, int table, lua_Integer i);
 void wp_codec_disown(lua_State *L, wp_codec *c, int table);
 
+/* The registry has them as strings, under their addresses: where a message is
+** written none may be made (see wp_codec_call). */
+extern const char wp_word_pack[], wp_word_unpack[];
+
 /* Loads names.lua, once. */
 void wp_codec_prepare(lua_State *L, wp_codec *c);
 
 /*
 ** lua_pcall for whatever is called while a message is written or read. The
 ** codec refuses to write meanwhile, and its output is out of reach: nobody
-** can move the buffer under the encoder's pen. Strings may die and others be
-** born at their addresses, so a new period of `recent` begins.
+** can move the buffer under the encoder's pen, nor clear it. Strings may die
+** and others be born at their addresses, so a new period of `recent` begins.
+** While a message is written, all that makes Lua objects is called so: for
+** then the collector may run finalizers, and those may write with this codec.
 */
 int wp_codec_call(lua_State *L, wp_codec *c, int args, int results);
 
