@@ -92,6 +92,13 @@ static int event_wait(lua_State *L) {
   return event_is_set(L);
 }
 
+/* Who cannot be told from others cannot own a permit, nor be counted. */
+static uint64_t identity(lua_State *L) {
+  uint64_t me = wp_shared_identity();
+  if (!me) luaL_error(L, "too many processes use shared objects");
+  return me;
+}
+
 /* ---- Semaphore ---------------------------------------------------------- */
 
 static wp_semaphore *check_semaphore(lua_State *L) {
@@ -115,9 +122,10 @@ static void leave(lua_State *L, wp_semaphore *s) {
 }
 
 static int try_once(lua_State *L, wp_semaphore *s, int recover) {
+  uint64_t me = identity(L);
   enter(L, s);
   if (recover && atomic_load(&s->free) == 0) wp_semaphore_recover(s);
-  int status = wp_semaphore_try(s, wp_shared_identity());
+  int status = wp_semaphore_try(s, me);
   leave(L, s);
   return status;
 }
@@ -143,9 +151,12 @@ static int release(lua_State *L) {
   wp_semaphore *s = check_semaphore(L);
   lua_Integer n = luaL_optinteger(L, 2, 1);
   luaL_argcheck(L, n >= 1 && n <= INT_MAX, 2, "a positive count expected");
+  uint64_t me = identity(L);
   enter(L, s);
-  while (n-- > 0) wp_semaphore_release(s, wp_shared_identity());
+  int status = wp_semaphore_release(s, me, (uint32_t)n);
   leave(L, s);
+  if (status < 0)
+    return luaL_error(L, "Semaphore: release: more than %d permits", INT_MAX);
   return 0;
 }
 
@@ -197,9 +208,10 @@ static int barrier_wait(lua_State *L) {
   uint32_t place = 0, number, phase;
   wp_barrier *b = check_barrier(L);
   uint64_t deadline = wp_shared_deadline(L, 2);
+  uint64_t me = identity(L);
   (void)wp_shared_lock(L, &b->lock, WP_NEVER, "Barrier");
   phase = atomic_load(&b->phase);
-  number = wp_barrier_arrive(b, wp_shared_identity(), &place);
+  number = wp_barrier_arrive(b, me, &place);
   int has_ended = atomic_load(&b->phase) != phase;
   wp_shared_unlock(L, &b->lock, "Barrier");
   if (!has_ended && !sleep_through(L, b, place, phase, deadline)) {

@@ -255,7 +255,9 @@ static inline void read_list(wp_reader *r, int mixed, lua_Integer number) {
   r->owed = owed;
 }
 
-WP_INLINE void read_rows(wp_reader *r, unsigned tag, lua_Integer number) {
+static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
+                                                 lua_Integer number) {
+  int checked = wp_read_deeper(r);
   switch (tag >> 5) {
     case WP_TAG_MAP >> 5: read_map(r, tag - WP_TAG_MAP, number); break;
     case WP_TAG_BIGMAP >> 5:
@@ -263,12 +265,6 @@ WP_INLINE void read_rows(wp_reader *r, unsigned tag, lua_Integer number) {
       break;
     default: read_list(r, tag == WP_TAG_MIXED, number);
   }
-}
-
-static __attribute__((noinline)) void read_table(wp_reader *r, unsigned tag,
-                                                 lua_Integer number) {
-  int checked = wp_read_deeper(r);
-  read_rows(r, tag, number);
   wp_read_back(r, checked);
 }
 
@@ -277,7 +273,9 @@ void wp_read_contents(wp_reader *r, lua_Integer number) {
   if (class != WP_TAG_MAP >> 5 && class != WP_TAG_BIGMAP >> 5 &&
       tag != WP_TAG_LIST && tag != WP_TAG_MIXED)
     wp_read_corrupt(r, "an object that is no table");
-  read_rows(r, tag, number);
+  r->depth--; /* its level is the object's */
+  read_table(r, tag, number);
+  r->depth++;
 }
 
 /* ---- values ------------------------------------------------------------- */

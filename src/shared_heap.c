@@ -51,14 +51,22 @@ static void leave(wp_heap *h) { (void)wp_lock_leave(lock_of(h)); }
 
 /* ---- processes ---------------------------------------------------------- */
 
+/* When all slots are taken, some may be those of the dead. */
+static uint32_t take_slot(uint32_t parent, uint32_t state) {
+  uint32_t slot = wp_holder_register(own.heap, parent, state);
+  if (slot != WP_NO_SLOT) return slot;
+  wp_holder_bury(own.heap, own.slot);
+  return wp_holder_register(own.heap, parent, state);
+}
+
 static void before_fork(void) {
   pthread_mutex_lock(&own.mutex);
   own.unborn = WP_NO_SLOT;
   if (!own.heap) return;
   take(own.heap);
   uint32_t parent = own.leases || !own.is_child ? own.slot : own.parent;
-  own.unborn = wp_holder_register(own.heap, parent, WP_SLOT_BORN);
-  if (own.unborn != WP_NO_SLOT)
+  own.unborn = take_slot(parent, WP_SLOT_BORN);
+  if (own.unborn != WP_NO_SLOT && own.slot != WP_NO_SLOT)
     wp_holder_copy(own.heap, own.slot, own.unborn);
   leave(own.heap);
 }
@@ -118,11 +126,7 @@ static void unlock_own(void) { pthread_mutex_unlock(&own.mutex); }
 static int enter(uint32_t parent) {
   take(own.heap);
   own.parent = parent;
-  own.slot = wp_holder_register(own.heap, parent, WP_SLOT_LIVE);
-  if (own.slot == WP_NO_SLOT) {
-    wp_holder_bury(own.heap, own.slot);
-    own.slot = wp_holder_register(own.heap, parent, WP_SLOT_LIVE);
-  }
+  own.slot = take_slot(parent, WP_SLOT_LIVE);
   leave(own.heap);
   return own.slot == WP_NO_SLOT ? WP_EFULL : WP_OK;
 }
@@ -260,9 +264,12 @@ static wp_block *block_of(const wp_shared *handle) {
 
 int wp_shared_again(const wp_shared *handle, wp_shared *copy) {
   lock_own();
-  take(own.heap);
-  int status = hold(block_of(handle), copy);
-  leave(own.heap);
+  int status = ensure();
+  if (status == WP_OK) {
+    take(own.heap);
+    status = hold(block_of(handle), copy);
+    leave(own.heap);
+  }
   unlock_own();
   return status;
 }
@@ -349,6 +356,7 @@ int wp_shared_receive(const wp_ticket *t, uint32_t type, wp_shared *handle) {
 
 wp_heap *wp_shared_enter(void) {
   lock_own();
+  (void)ensure();
   take(own.heap);
   return own.heap;
 }
@@ -368,6 +376,7 @@ int wp_shared_store(wp_heap *h, wp_ticket *t, size_t n) {
 
 /* One for which we have no room stays where it is: forgetting finds it. */
 void wp_shared_retrieve(wp_heap *h, wp_ticket *t, size_t n) {
+  if (own.slot == WP_NO_SLOT) return;
   for (size_t i = 0; i < n; i++)
     (void)wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
                          own.slot);
@@ -394,7 +403,10 @@ void wp_shared_forget(const wp_ticket *tickets, size_t n) {
 /* ---- looking ------------------------------------------------------------ */
 
 uint64_t wp_shared_identity(void) {
-  if (!own.heap || own.slot == WP_NO_SLOT) return 0;
+  lock_own();
+  int is_there = own.heap && ensure() == WP_OK;
+  unlock_own();
+  if (!is_there) return 0;
   return atomic_load(&wp_heap_slot(own.heap, own.slot)->identity);
 }
 

@@ -83,7 +83,8 @@ void wp_shared_retrieve(wp_heap *h, wp_ticket *tickets, size_t n);
 void wp_shared_forget_locked(wp_heap *h, const wp_ticket *tickets, size_t n);
 
 /* A number for this process, never used twice in this heap, and whether the
-** process of such a number lives. 0 before there is a heap. */
+** process of such a number lives. 0 before there is a heap, and where there is
+** no room in it for another process. */
 uint64_t wp_shared_identity(void);
 int wp_shared_lives(uint64_t identity);
 

@@ -53,17 +53,26 @@ static wp_permits *any_owner(wp_semaphore *s) {
   return NULL;
 }
 
-/* Who releases what it has not taken gives back for another, if any has. */
-void wp_semaphore_release(wp_semaphore *s, uint64_t identity) {
-  wp_permits *o = NULL;
-  if (atomic_load(&s->has_owners)) {
-    o = find_owner(s, identity);
-    if (!o || atomic_load(&o->count) == 0) o = any_owner(s);
+static wp_permits *owner_to_release(wp_semaphore *s, uint64_t identity) {
+  if (!atomic_load(&s->has_owners)) return NULL;
+  wp_permits *o = find_owner(s, identity);
+  return o && atomic_load(&o->count) ? o : any_owner(s);
+}
+
+/* Who releases what it has not taken gives back for another, if any has; what
+** nobody has taken is new. */
+int wp_semaphore_release(wp_semaphore *s, uint64_t identity, uint32_t n) {
+  if (n > INT_MAX - atomic_load(&s->free)) return WP_EINVAL;
+  for (uint64_t left = n, some; left > 0; left -= some) {
+    wp_permits *o = owner_to_release(s, identity);
+    some = o ? atomic_load(&o->count) : left;
+    if (some > left) some = left;
+    if (o) atomic_fetch_sub(&o->count, some);
+    else atomic_fetch_add(&s->total, some);
   }
-  if (o) atomic_fetch_sub(&o->count, 1);
-  else atomic_fetch_add(&s->total, 1);
   recount(s);
-  (void)wp_word_wake(&s->free, 1);
+  (void)wp_word_wake(&s->free, (int)n);
+  return WP_OK;
 }
 
 void wp_semaphore_recover(wp_semaphore *s) {

@@ -36,7 +36,8 @@ void wp_semaphore_init(wp_semaphore *s, uint32_t n);
 /* 1, 0 when none is free, or 2: taken, and an owner had died. With the lock.*/
 enum { WP_TAKEN = 1, WP_TAKEN_DIED = 2 };
 int wp_semaphore_try(wp_semaphore *s, uint64_t identity);
-void wp_semaphore_release(wp_semaphore *s, uint64_t identity);
+/* WP_EINVAL: more than INT_MAX would be free. */
+int wp_semaphore_release(wp_semaphore *s, uint64_t identity, uint32_t n);
 /* Permits of the dead come back. */
 void wp_semaphore_recover(wp_semaphore *s);
 
