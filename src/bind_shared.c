@@ -253,6 +253,14 @@ void wp_shared_unlock(lua_State *L, wp_lock *lock, const char *what) {
   wp_shared_pin(-1);
 }
 
+/* The last handle may go while we have the lock; or while another has it that
+** let its own handle go. */
+int wp_shared_abandon(wp_lock *lock) {
+  int status = wp_lock_abandon(lock);
+  if (status == 1) wp_shared_pin(-1);
+  return status >= 0;
+}
+
 /* ---- the heap ----------------------------------------------------------- */
 
 #define LEASE_NAME "workerpool.shared_lease"

@@ -61,6 +61,8 @@ void wp_shared_breathe(lua_State *L); /* the same, and raises it */
 int wp_shared_lock(lua_State *L, wp_lock *lock, uint64_t deadline,
                    const char *what);
 void wp_shared_unlock(lua_State *L, wp_lock *lock, const char *what);
+/* Of an object that is to go: 0 when it has to stay for its lock's sake. */
+int wp_shared_abandon(wp_lock *lock);
 
 /* lock, try_lock, unlock, with_lock, guard, for arrays, values and locks. */
 extern const luaL_Reg wp_shared_lock_methods[];

@@ -227,12 +227,10 @@ void wp_view_class_index(lua_State *L, lua_CFunction f) {
   lua_pop(L, 1);
 }
 
-static void destroy(wp_heap *h, void *object, size_t size) {
+static int destroy(wp_heap *h, void *object, size_t size) {
   wp_array *a = object;
   (void)h;
-  /* The last handle may go while we have the lock. */
-  if (size >= sizeof(*a) && a->code && wp_lock_abandon(&a->lock))
-    wp_shared_pin(-1);
+  return size < sizeof(*a) || !a->code || wp_shared_abandon(&a->lock);
 }
 
 void wp_bind_shared_array(lua_State *L) {

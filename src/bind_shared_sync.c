@@ -47,11 +47,10 @@ static int new_lock(lua_State *L) {
   return 1;
 }
 
-static void destroy_lock(wp_heap *h, void *at, size_t size) {
+static int destroy_lock(wp_heap *h, void *at, size_t size) {
   lock *l = at;
   (void)h;
-  if (size >= sizeof(*l) && l->is_made && wp_lock_abandon(&l->lock))
-    wp_shared_pin(-1);
+  return size < sizeof(*l) || !l->is_made || wp_shared_abandon(&l->lock);
 }
 
 /* ---- Event -------------------------------------------------------------- */

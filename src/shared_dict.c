@@ -335,9 +335,10 @@ void wp_dict_clear(wp_dict *d) {
   wp_dict_repair(d);
 }
 
-void wp_dict_destroy(wp_heap *h, void *object, size_t size) {
+int wp_dict_destroy(wp_heap *h, void *object, size_t size) {
   wp_dict *d = object;
-  if (size < sizeof(*d) || !d->is_made) return;
+  if (size < sizeof(*d) || !d->is_made) return 1;
   for (wp_dict_record *r = NULL; (r = wp_dict_next(d, r));)
     wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
+  return 1;
 }

@@ -65,6 +65,6 @@ void wp_dict_delete(wp_dict *d, wp_dict_record *r);
 void wp_dict_clear(wp_dict *d);
 
 /* For wp_holder_on_destroy. */
-void wp_dict_destroy(wp_heap *h, void *object, size_t size);
+int wp_dict_destroy(wp_heap *h, void *object, size_t size);
 
 #endif

@@ -81,8 +81,8 @@ static void bury_doomed(wp_heap *h) {
     doomed = b->next;
     wp_destroy destroy =
         b->type < TYPES ? atomic_load(&destroys[b->type]) : NULL;
-    if (destroy) destroy(h, b + 1, b->asked);
-    wp_block_free(h, b);
+    if (!destroy || destroy(h, b + 1, b->asked)) wp_block_free(h, b);
+    else h->n_kept++;
   }
   is_working = 0;
 }
@@ -90,6 +90,14 @@ static void bury_doomed(wp_heap *h) {
 static void doom(wp_heap *h, wp_block *b) {
   b->next = doomed;
   doomed = wp_heap_unit(h, b);
+}
+
+/* What nobody holds any more, and has not gone. */
+static void doom_unheld(wp_heap *h) {
+  h->n_kept = 0;
+  for (wp_block *b = NULL; (b = wp_block_next(h, b));)
+    if (atomic_load(&b->generation) && b->refs == 0) doom(h, b);
+  bury_doomed(h);
 }
 
 void wp_holder_remove(wp_heap *h, uint32_t slot, uint32_t entry) {
@@ -320,6 +328,7 @@ static void bury_one(wp_heap *h, uint32_t slot, uint32_t own) {
     if (!atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_DEAD))
       return;
     leave_handles(h, slot);
+    if (h->n_kept) doom_unheld(h);
   }
   if (!has_readers(h, s, own) ||
       wp_holder_sweep(h, slot, WP_SWEEP_RECEIVED) == 0)
@@ -353,7 +362,5 @@ void wp_holder_recount(wp_heap *h) {
         atomic_load(&wp_heap_slot(h, i)->state) != WP_SLOT_EMPTY)
       recount_slot(h, i);
   wp_block_relist(h);
-  for (wp_block *b = NULL; (b = wp_block_next(h, b));)
-    if (atomic_load(&b->generation) && b->refs == 0) doom(h, b);
-  bury_doomed(h);
+  doom_unheld(h);
 }

@@ -11,8 +11,9 @@
 
 #include "shared_layout.h"
 
-/* What a kind of object has to do before its block goes, under the lock. */
-typedef void (*wp_destroy)(wp_heap *h, void *object, size_t size);
+/* What a kind of object has to do before its block goes, under the heap's lock:
+** 1, or 0 when it has to stay until another process has died. */
+typedef int (*wp_destroy)(wp_heap *h, void *object, size_t size);
 void wp_holder_on_destroy(uint32_t type, wp_destroy destroy);
 
 /* A slot for a process: its number, or WP_NO_SLOT when all are taken. */

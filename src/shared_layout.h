@@ -76,6 +76,7 @@ typedef struct wp_heap {
   uint64_t generation, identity; /* the last ones used */
   uint64_t scanned_ns;   /* when the dead were last looked for */
   uint32_t number;       /* the last mark */
+  uint32_t n_kept;       /* blocks that nobody holds, but for their lock */
   wp_atomic32 repairs;
   pthread_mutex_t mutex; /* robust */
   uint64_t free[WP_CLASSES]; /* derived: heads of lists, in units */

@@ -82,7 +82,8 @@ int wp_lock_leave(wp_lock *lock) {
 
 int wp_lock_abandon(wp_lock *lock) {
   int status = taken(lock, pthread_mutex_trylock(&lock->mutex));
-  if (status != -EBUSY) (void)pthread_mutex_unlock(&lock->mutex);
+  if (status == -EBUSY) return status;
+  (void)pthread_mutex_unlock(&lock->mutex);
   return status == -EDEADLK;
 }
 

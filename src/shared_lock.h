@@ -33,7 +33,9 @@ int wp_lock_take(wp_lock *lock, uint64_t deadline_ns);
 /* 0, or -EPERM when this thread does not have it. */
 int wp_lock_leave(wp_lock *lock);
 
-/* Of an object that goes: leaves the lock if this thread has it: 1, else 0. */
+/* Of an object that goes: leaves the lock if this thread has it: 1. 0 when
+** nobody has, -EBUSY when another thread does: to that one's list of robust
+** locks this one belongs, and its memory must stay. */
 int wp_lock_abandon(wp_lock *lock);
 
 /* Sleeps while the word has this value, until woken or the deadline. */

@@ -101,13 +101,14 @@ int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length) {
   return WP_OK;
 }
 
-void wp_queue_destroy(wp_heap *h, void *object, size_t size) {
+int wp_queue_destroy(wp_heap *h, void *object, size_t size) {
   wp_shared_queue *q = object;
-  if (size < sizeof(*q) || !q->is_made) return;
+  if (size < sizeof(*q) || !q->is_made) return 1;
   uint64_t tail = atomic_load(&q->tail);
   for (uint64_t i = atomic_load(&q->head); i < tail; i++) {
     const wp_queue_item *item = item_at(q, i);
     const void *tickets = ring_at(q, item->at) + ALIGNED(item->length);
     wp_shared_forget_locked(h, tickets, item->n_tickets);
   }
+  return 1;
 }

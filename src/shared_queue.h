@@ -40,6 +40,6 @@ int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
 int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length);
 
 /* No process uses it any more: its tickets are forgotten. */
-void wp_queue_destroy(wp_heap *h, void *object, size_t size);
+int wp_queue_destroy(wp_heap *h, void *object, size_t size);
 
 #endif
