@@ -120,30 +120,19 @@ static int try_put(lua_State *L) { return put_value(L, 0); }
 
 /* ---- get ---------------------------------------------------------------- */
 
-static int get_once(lua_State *L, wp_shared_queue *q, wp_box *box,
-                    size_t *length) {
+/* The box answers for the tickets until the handles have been made. */
+static int get_once(lua_State *L, wp_shared_queue *q, wp_box *box) {
   enter(L, q);
-  int status = wp_queue_get(q, &box->bytes, length);
+  int status = wp_queue_get(q, &box->bytes, &box->tickets);
+  box->is_owner = status == WP_OK;
   leave(L, q);
   return status;
 }
 
-/* The tickets move out from behind the bytes: this box answers for them until
-** the handles have been made. */
-static void take_tickets(lua_State *L, wp_box *box, size_t length) {
-  size_t whole = (length + 7) & ~(size_t)7;
-  if (box->bytes.len <= whole) return;
-  if (wp_bytes_append(&box->tickets, box->bytes.data + whole,
-                      box->bytes.len - whole) < 0)
-    luaL_error(L, "not enough memory");
-  box->is_owner = 1;
-}
-
-static int got(lua_State *L, wp_shared_queue *q, wp_box *box, size_t length) {
+static int got(lua_State *L, wp_shared_queue *q, wp_box *box) {
   int at = lua_gettop(L);
   wake(&q->n_taken, &q->writers, 1);
-  take_tickets(L, box, length);
-  wp_value_push(L, box->bytes.data, length);
+  wp_value_push(L, box->bytes.data, box->bytes.len);
   wp_box_keep(L, at);
   return 1;
 }
@@ -157,13 +146,12 @@ static int nothing(lua_State *L, const char *why) {
 }
 
 static int get_until(lua_State *L, uint64_t deadline) {
-  size_t length;
   wp_shared_queue *q = check(L, 1);
   wp_box *box = wp_box_push(L);
   for (;;) {
     uint32_t seen = atomic_load(&q->n_put);
-    int status = get_once(L, q, box, &length);
-    if (status == WP_OK) return got(L, q, box, length);
+    int status = get_once(L, q, box);
+    if (status == WP_OK) return got(L, q, box);
     if (status == WP_ECLOSED) return nothing(L, "closed");
     if (status != WP_EFULL) return luaL_error(L, "not enough memory");
     if (wp_now_ns() >= deadline)

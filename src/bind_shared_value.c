@@ -109,6 +109,7 @@ static int write_protected(lua_State *L) {
   lua_pushvalue(L, 1);
   wp_codec_write(L, c, 1, lua_tostring(L, 2));
   append(L, box, out->data, out->len);
+  if (out->cap > SPARE_BYTES) wp_bytes_free(out);
   return 0;
 }
 

@@ -28,6 +28,7 @@ int wp_view_fail_bounds(lua_State *L, const wp_view *a, int at) {
 
 static int fail_value(lua_State *L, const wp_view *a, int at, size_t index,
                       int why) {
+  at = lua_absindex(L, at);
   const char *name = wp_view_title(L, a);
   const char *text = luaL_tolstring(L, at, NULL);
   if (why == WP_NUMBER_NOT_INTEGER)
@@ -38,12 +39,16 @@ static int fail_value(lua_State *L, const wp_view *a, int at, size_t index,
                     (lua_Integer)index, a->type->name);
 }
 
+static void fail_type(lua_State *L, const wp_view *a, int at, size_t index) {
+  const char *type = luaL_typename(L, at);
+  luaL_error(L, "%s: number expected at index %I, got %s",
+             wp_view_title(L, a), (lua_Integer)index, type);
+}
+
 static wp_number check_number(lua_State *L, const wp_view *a, int at,
                               size_t index) {
   int is_integer;
-  if (lua_type(L, at) != LUA_TNUMBER)
-    luaL_error(L, "%s: number expected at index %I, got %s",
-               wp_view_title(L, a), (lua_Integer)index, luaL_typename(L, at));
+  if (lua_type(L, at) != LUA_TNUMBER) fail_type(L, a, at, index);
   if (!lua_isinteger(L, at))
     return (wp_number){.is_float = 1, .f = lua_tonumber(L, at)};
   return (wp_number){.i = lua_tointegerx(L, at, &is_integer)};

@@ -6,7 +6,8 @@
 **   core.write_tasks(codec, list, first, count, single) -> written [, error]
 **   core.run(codec, parcel, options, handler, seeder, f, prefix...)
 **     -> results (a string), tasks replied to [, list of traced tasks]
-**   core.run_stage() -> "decode" | "call" | "encode", tasks done, arguments
+**   core.run_stage(options) -> "decode" | "call" | "encode", tasks done,
+**     arguments: of the run that was given these options last
 **   core.read_results(codec, results, count, base, lists, failures) -> n
 **   core.list([n]) -> an empty table with places for n results, or many
 **   core.task_arguments(codec, parcel, index) -> arguments...
@@ -57,9 +58,6 @@ static wp_bytes *new_bytes(lua_State *L) {
   lua_setmetatable(L, -2);
   return b;
 }
-
-/* In the registry: the wp_run of core.run, for core.run_stage. */
-static const char running_key;
 
 static int reply(void *ud, const void *data, size_t length) {
   return wp_bytes_append(ud, data, length);
@@ -114,7 +112,7 @@ static int run(lua_State *L) {
   r.ud = results;
   *running = r;
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &running_key);
+  lua_setfield(L, 3, "running");
   if (r.laps) wp_laps_trace(r.laps, NULL, 0); /* of a run that was broken off */
   int traced = r.laps && option(L, 3, "traced");
   if (traced) wp_begin_log(L, r.laps, r.count);
@@ -128,10 +126,10 @@ static int run(lua_State *L) {
   return 3;
 }
 
-/* What the run that is under way, or the last one, is at. */
 static int run_stage(lua_State *L) {
   static const char *const names[] = {"decode", "call", "encode"};
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &running_key);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, 1, "running");
   const wp_run *r = lua_touserdata(L, -1);
   if (!r) return 0;
   lua_pushstring(L, names[r->stage]);

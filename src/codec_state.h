@@ -18,7 +18,7 @@ typedef struct wp_recent {
   const char *text;
   const void *object; /* the same string, as lua_topointer gives it, once it
                       ** is kept by one byte; else what no key has */
-  uint32_t period;    /* of the codec, when it was written */
+  uint64_t period;    /* of the codec, when it was written */
   uint32_t kept;      /* its number + 1; 0: it came once */
   unsigned char tag;  /* WP_TAG_KEPT and its number; then there is `object` */
   char last;          /* what the value of this key was, last time */
@@ -52,8 +52,8 @@ struct wp_codec {
   wp_seen seen;
   wp_known *known;
   uint64_t objects; /* numbered in this message */
+  uint64_t period;  /* of `recent`; a new one begins when Lua code has run */
   uint32_t kept;
-  uint32_t period;  /* of `recent`; a new one begins when Lua code has run */
   wp_recent *last_key; /* in `keys`, or `no_key` */
   size_t living;       /* bytes after the last collection for a huge string */
   int depth;

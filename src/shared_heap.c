@@ -86,13 +86,16 @@ static void after_own_fork(pid_t child) {
   pthread_mutex_unlock(&own.mutex);
 }
 
+/* One that comes so late that it has been given up has none. */
 static void adopt_slot(void) {
   wp_holder *s = wp_heap_slot(own.heap, own.unborn);
   uint32_t state = WP_SLOT_BORN;
   own.parent = s->parent;
-  own.slot = own.unborn;
+  own.slot = WP_NO_SLOT;
+  if (atomic_load(&s->state) != state) return;
   wp_holder_is_me(s);
-  atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_LIVE);
+  if (atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_LIVE))
+    own.slot = own.unborn;
 }
 
 static void after_birth(void) {

@@ -59,8 +59,8 @@ static int publish(wp_shared_queue *q, const wp_queue_item *item) {
   return WP_OK;
 }
 
-static wp_ticket *tickets_in(const wp_bytes *b, size_t at) {
-  void *p = b->data + at;
+static wp_ticket *tickets_in(const wp_bytes *b) {
+  void *p = b->data;
   return p;
 }
 
@@ -74,7 +74,7 @@ int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
   memcpy(to, data, length);
   if (tickets->len == 0) return publish(q, &item);
   wp_heap *h = wp_shared_enter();
-  status = wp_shared_store(h, tickets_in(tickets, 0), item.n_tickets);
+  status = wp_shared_store(h, tickets_in(tickets), item.n_tickets);
   if (status == WP_OK) {
     memcpy(to + ALIGNED(length), tickets->data, tickets->len);
     status = publish(q, &item);
@@ -83,20 +83,26 @@ int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
   return status;
 }
 
-int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length) {
+static int copy_item(wp_shared_queue *q, const wp_queue_item *item,
+                     wp_bytes *data, wp_bytes *tickets) {
+  const unsigned char *from = ring_at(q, item->at);
+  data->len = tickets->len = 0;
+  int status = wp_bytes_append(data, from, item->length);
+  if (status < 0) return status;
+  return wp_bytes_append(tickets, from + ALIGNED(item->length),
+                         item->n_tickets * sizeof(wp_ticket));
+}
+
+int wp_queue_get(wp_shared_queue *q, wp_bytes *data, wp_bytes *tickets) {
   uint64_t head = atomic_load(&q->head);
   if (head == atomic_load(&q->tail))
     return atomic_load(&q->is_closed) ? WP_ECLOSED : WP_EFULL;
-  const wp_queue_item *item = item_at(q, head);
-  into->len = 0;
-  int status = wp_bytes_append(into, ring_at(q, item->at), whole_length(item));
+  int status = copy_item(q, item_at(q, head), data, tickets);
   if (status < 0) return status;
-  *length = item->length;
-  size_t n = item->n_tickets;
-  wp_heap *h = n ? wp_shared_enter() : NULL;
+  wp_heap *h = tickets->len ? wp_shared_enter() : NULL;
   atomic_store(&q->head, head + 1);
   if (!h) return WP_OK;
-  wp_shared_retrieve(h, tickets_in(into, ALIGNED(*length)), n);
+  wp_shared_retrieve(h, tickets_in(tickets), tickets->len / sizeof(wp_ticket));
   wp_shared_leave();
   return WP_OK;
 }

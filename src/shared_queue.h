@@ -35,9 +35,9 @@ void wp_queue_init(wp_shared_queue *q, uint64_t capacity, uint64_t bytes);
 ** there is no room for its tickets. */
 int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
                  wp_bytes *tickets);
-/* 0 and the message, its tickets, now ours, behind; WP_EFULL when there is
-** none (and WP_ECLOSED when none will come); -ENOMEM: it stays. */
-int wp_queue_get(wp_shared_queue *q, wp_bytes *into, size_t *length);
+/* 0 and the message with its tickets, which are ours now; WP_EFULL when there
+** is none (and WP_ECLOSED when none will come); -ENOMEM: it stays. */
+int wp_queue_get(wp_shared_queue *q, wp_bytes *data, wp_bytes *tickets);
 
 /* No process uses it any more: its tickets are forgotten. */
 int wp_queue_destroy(wp_heap *h, void *object, size_t size);

@@ -34,12 +34,12 @@ function Link:retired() return false end
 function Link:job() return self.parcel.job end
 
 function Link:stage()
-  local stage, done, n_arguments = core.run_stage()
+  local stage, done, n_arguments = core.run_stage(self.options)
   return stage, (self.parcel.tag & core.TAG_INDEX) + done, n_arguments
 end
 
 function Link:arguments(codec)
-  local _, done = core.run_stage()
+  local _, done = core.run_stage(self.options)
   return core.task_arguments(codec, self.parcel.data, self.parcel.skip + done)
 end
 
@@ -74,13 +74,15 @@ function Link:run(codec, handler, seeder, f, ...)
   local seeded = parcel.flags & core.FLAG_SEEDED ~= 0
   local began = core.now()
   self.engine:turn("work")
-  local data, count, log = with_own_stream(seeded, core.run, codec, parcel.data, {
+  self.options = {
     count = parcel.count, skip = parcel.skip, tag = parcel.tag & core.TAG_INDEX,
     stop_at_failure = parcel.flags & core.FLAG_STOP ~= 0,
     seed = seeded and self._seed or nil,
     figures = self.engine.account, spare = self.spare, picture = self.picture,
     traced = parcel.flags & core.FLAG_TRACED ~= 0,
-  }, passing_interrupts(handler), seeder, f, ...)
+  }
+  local data, count, log = with_own_stream(seeded, core.run, codec, parcel.data, self.options,
+    passing_interrupts(handler), seeder, f, ...)
   self.engine:turn("input", count)
   if log then
     self.tell(parcel.tag & core.TAG_INDEX, count, began, core.now(), 0, 0, 0, 0, log)

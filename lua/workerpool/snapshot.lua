@@ -7,7 +7,8 @@ local rawequal, type = rawequal, type
 
 local snapshot = {}
 
-local DEEPEST, LARGEST = 4, 100
+-- Functions that are looked at; those nearest come first.
+local LARGEST = 100
 
 local function upvalues_of(f)
   local list, n = {}, 0
@@ -31,21 +32,18 @@ end
 ---@param named table what travels by a name, as keys
 ---@return table
 function snapshot.of(f, named)
-  local list, seen, level = {}, { [f] = true }, { f }
-  for _ = 1, DEEPEST do
-    local deeper = {}
-    for _, g in ipairs(level) do
-      local upvalues = upvalues_of(g)
-      list[#list + 1] = { g, upvalues }
-      for i = 1, upvalues.n do
-        local value = upvalues[i]
-        if not seen[value] and is_followed(value, named) and #list + #deeper < LARGEST then
-          seen[value] = true
-          deeper[#deeper + 1] = value
-        end
+  local list, seen, functions = {}, { [f] = true }, { f }
+  while #list < #functions do
+    local g = functions[#list + 1]
+    local upvalues = upvalues_of(g)
+    list[#list + 1] = { g, upvalues }
+    for i = 1, upvalues.n do
+      local value = upvalues[i]
+      if #functions < LARGEST and is_followed(value, named) and not seen[value] then
+        seen[value] = true
+        functions[#functions + 1] = value
       end
     end
-    level = deeper
   end
   return list
 end

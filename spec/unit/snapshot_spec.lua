@@ -45,9 +45,23 @@ describe("a snapshot of a function", function()
     assert.is_true(snapshot.is_settled(of_list, { [made.of_list()] = "by name" }))
   end)
 
-  it("is not settled when functions lie too deep to be looked at", function()
+  it("sees those of functions that lie deep", function()
+    local state = "a"
+    local f = function() return state end
+    for _ = 1, 20 do
+      local g = f
+      f = function() return g() end
+    end
+    local before = snapshot.of(f, nobody)
+    assert.is_true(snapshot.is_unchanged(before))
+    assert.is_true(snapshot.is_settled(before, nobody))
+    state = "b"
+    assert.is_false(snapshot.is_unchanged(before))
+  end)
+
+  it("is not settled when there are too many functions to be looked at", function()
     local f = function() return 1 end
-    for _ = 1, 10 do
+    for _ = 1, 200 do
       local g = f
       f = function() return g() end
     end
