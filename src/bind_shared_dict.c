@@ -36,11 +36,14 @@ static int new_dict(lua_State *L) {
   return 1;
 }
 
-static void enter(lua_State *L, wp_dict *d) {
-  if (wp_shared_lock(L, &d->lock, WP_NEVER, "Dict") != WP_LOCK_OWNER_DIED)
-    return;
+static void recover(wp_dict *d) {
   atomic_fetch_add(&d->deaths, 1);
   wp_dict_repair(d);
+}
+
+static void enter(lua_State *L, wp_dict *d) {
+  if (wp_shared_lock(L, &d->lock, WP_NEVER, "Dict") == WP_LOCK_OWNER_DIED)
+    recover(d);
 }
 
 static void leave(lua_State *L, wp_dict *d) {
@@ -182,8 +185,13 @@ static int has(lua_State *L) {
   return 1;
 }
 
+/* Who died may have left a wrong one: seen where the lock is free. */
 static int count(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)atomic_load(&check(L)->count));
+  wp_dict *d = check(L);
+  int status = wp_lock_take(&d->lock, 0);
+  if (status == WP_LOCK_OWNER_DIED) recover(d);
+  if (status >= 0) (void)wp_lock_leave(&d->lock);
+  lua_pushinteger(L, (lua_Integer)atomic_load(&d->count));
   return 1;
 }
 

@@ -170,7 +170,30 @@ static void enter(wp_dict *d, wp_dict_record *r) {
   atomic_fetch_add(&d->count, 1);
 }
 
+/* What the living records of a half hold; with the heap's lock. */
+static void forget_half(wp_dict *d, wp_heap *h, uint32_t half) {
+  uint64_t top = atomic_load(&d->top[half]);
+  wp_dict_record *r;
+  for (uint64_t at = 0; at < top; at += r->size) {
+    void *p = half_of(d, half) + at;
+    r = p;
+    if (atomic_load(&r->is_alive))
+      wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
+  }
+}
+
+/* With the heap's lock. Forgetting what has been forgotten does no harm. */
+static void finish_clearing(wp_dict *d, wp_heap *h) {
+  uint32_t half = atomic_load(&d->cleared) - 1;
+  if (half != atomic_load(&d->active)) forget_half(d, h, half);
+  atomic_store(&d->cleared, 0);
+}
+
 void wp_dict_repair(wp_dict *d) {
+  if (atomic_load(&d->cleared)) {
+    finish_clearing(d, wp_shared_enter());
+    wp_shared_leave();
+  }
   memset(index_of(d), 0, d->n_index * 8);
   d->tombs = d->alive_bytes = 0;
   atomic_store(&d->count, 0);
@@ -323,22 +346,20 @@ void wp_dict_delete(wp_dict *d, wp_dict_record *r) {
   d->tombs++;
 }
 
-/* The other half, empty. */
+/* The other half, empty, takes the place of this one, and who dies behind that
+** leaves a note of what is still to be forgotten. */
 void wp_dict_clear(wp_dict *d) {
-  uint32_t other = 1 - atomic_load(&d->active);
-  wp_heap *h = wp_shared_enter();
-  for (wp_dict_record *r = NULL; (r = wp_dict_next(d, r));)
-    wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
-  atomic_store(&d->top[other], 0);
-  atomic_store(&d->active, other);
-  wp_shared_leave();
+  uint32_t half = atomic_load(&d->active);
+  atomic_store(&d->top[1 - half], 0);
+  atomic_store(&d->cleared, half + 1);
+  atomic_store(&d->active, 1 - half);
   wp_dict_repair(d);
 }
 
 int wp_dict_destroy(wp_heap *h, void *object, size_t size) {
   wp_dict *d = object;
   if (size < sizeof(*d) || !d->is_made) return 1;
-  for (wp_dict_record *r = NULL; (r = wp_dict_next(d, r));)
-    wp_shared_forget_locked(h, tickets_of(r), r->n_tickets);
+  if (atomic_load(&d->cleared)) finish_clearing(d, h);
+  forget_half(d, h, atomic_load(&d->active));
   return 1;
 }

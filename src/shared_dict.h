@@ -3,7 +3,7 @@
 ** log of records, each alive or dead; a new value is a new record behind the
 ** others. The index over it is derived. So every change is one store: of the
 ** log's top, of a mark, of eight bytes of a number, or, when the living have
-** been copied to the other half, of which half counts. Where a process died
+** been copied to the other half or none shall be, of which half counts. Where a process died
 ** the next one makes the index anew, and completes what was half done.
 */
 #ifndef WP_SHARED_DICT_H
@@ -19,6 +19,8 @@ typedef struct wp_dict {
   uint64_t n_index;    /* a power of two */
   wp_atomic32 active;  /* the half that counts */
   uint32_t is_made;
+  wp_atomic32 cleared; /* half + 1, whose handles are to be forgotten */
+  uint32_t rest;
   wp_atomic64 top[2];  /* bytes of the log in each half */
   wp_atomic64 count;   /* derived, as all below */
   uint64_t alive_bytes;
