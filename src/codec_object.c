@@ -83,6 +83,13 @@ typedef struct class {
   int packs, is_new;
 } class;
 
+/* In c->seen. A userdata of no bytes ends where it begins for us, and there
+** may be another object: it is known by the byte before, which is its own. */
+static const void *object_key(lua_State *L, int at) {
+  const char *p = lua_topointer(L, at);
+  return lua_type(L, at) == LUA_TUSERDATA ? p - 1 : p;
+}
+
 /* In c->seen, a metatable as class; the same table can be a value, too. */
 static uintptr_t class_key(lua_State *L, int mt) {
   return (uintptr_t)lua_topointer(L, mt) | 1;
@@ -165,7 +172,7 @@ static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
 static int write_packed(wp_codec *c, lua_State *L, int at, int mt,
                         const wp_place *where) {
   wp_place place = {where, NULL, 1, WP_AT_PACKED};
-  uintptr_t key = (uintptr_t)lua_topointer(L, at);
+  uintptr_t key = (uintptr_t)object_key(L, at);
   wp_seen_slot *slot = wp_write_slot(c, L, key);
   uint64_t word = slot->word;
   slot->word |= WP_SEEN_VALUE; /* under way: see wp_write_again */
@@ -207,7 +214,7 @@ int wp_write_userdata(wp_codec *c, lua_State *L, int at,
     return 1;
   if (lua_type(L, at) != LUA_TUSERDATA || !lua_getmetatable(L, at))
     return fail_type(L, at, where);
-  if (!wp_write_again(c, L, p, where)) {
+  if (!wp_write_again(c, L, object_key(L, at), where)) {
     wp_write_deeper(c, L, where);
     if (!write_instance(c, L, at, where)) return 0;
     wp_write_back(c);

@@ -3,8 +3,9 @@
 ** log of records, each alive or dead; a new value is a new record behind the
 ** others. The index over it is derived. So every change is one store: of the
 ** log's top, of a mark, of eight bytes of a number, or, when the living have
-** been copied to the other half or none shall be, of which half counts. Where a process died
-** the next one makes the index anew, and completes what was half done.
+** been copied to the other half or none shall be, of which half counts. Where
+** a process died the next one makes the index anew, and completes what was half
+** done.
 */
 #ifndef WP_SHARED_DICT_H
 #define WP_SHARED_DICT_H
