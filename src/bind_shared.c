@@ -12,6 +12,7 @@
 
 #include "bind.h"
 #include "bind_shared_value.h"
+#include "codec.h"
 #include "interrupt.h"
 
 #include <errno.h>
@@ -110,6 +111,11 @@ static wp_ticket read_ticket(lua_State *L) {
                      .mark = (uint32_t)luaL_checkinteger(L, 4)};
 }
 
+/* Nobody will receive what lay in a message that was not written. */
+static void take_back(const void *tickets, size_t length) {
+  wp_shared_forget(tickets, length / sizeof(wp_ticket));
+}
+
 static int send(lua_State *L, const wp_shared *handle, wp_ticket *t) {
   int status = wp_shared_send(handle, collected != NULL, t);
   return wp_shared_made_room(L, status)
@@ -140,6 +146,8 @@ static int pack(lua_State *L) {
     if (collected) {
       (void)wp_bytes_append(collected, &t, sizeof(t));
       t = wp_stored_ticket(&t);
+    } else {
+      wp_codec_note_packed(&t, sizeof(t));
     }
   }
   push_ticket(L, &t);
@@ -332,6 +340,7 @@ void wp_bind_shared(lua_State *L) {
                                        {"shared_figures", figures},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  wp_codec_on_undo(take_back);
   add_lease(L);
   wp_bind_shared_guard(L);
   wp_bind_shared_value(L);

@@ -118,9 +118,7 @@ int wp_view_wait(lua_State *L, wp_view *a, void *at, size_t index, int old,
     if (wp_element_load(a->type, at) != (bits & (UINT64_MAX >>
         (64 - 8u * a->type->size)))) break;
     if (wp_now_ns() >= deadline) return 0;
-    atomic_fetch_add(&a->whole->sleepers, 1);
     wp_word_wait(word_of(at), before, wp_slice_end(deadline));
-    atomic_fetch_sub(&a->whole->sleepers, 1);
     wp_shared_breathe(L);
   }
   return 1;

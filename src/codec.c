@@ -59,6 +59,8 @@ void wp_codec_note(lua_State *L, int index) {
 /* Finalizers of others may still call us after ours: the state says so. */
 static int collect(lua_State *L) {
   wp_codec *c = luaL_checkudata(L, 1, WP_CODEC_NAME);
+  wp_packed_forget(c, 0);
+  wp_bytes_free(&c->packed);
   wp_bytes_free(&c->out);
   wp_bytes_free(&c->quotes);
   wp_bytes_free(&c->iov);

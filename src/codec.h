@@ -98,6 +98,16 @@ void wp_codec_collect_young(wp_codec *c, int young);
 ** of this Lua state will ask names.lua about it. */
 void wp_codec_note(lua_State *L, int index);
 
+/*
+** For a __workerpool_pack in C, whose values are good for one message. It notes
+** what it has done; `undo` is called with the notes of a message that was not
+** written to its end, when the codec writes the next one. Does nothing when no
+** codec is calling.
+*/
+typedef void (*wp_codec_undo)(const void *notes, size_t length);
+void wp_codec_on_undo(wp_codec_undo undo);
+void wp_codec_note_packed(const void *note, size_t length);
+
 /* Adds the codec's Lua functions to the table on top of the stack. */
 void wp_bind_codec(lua_State *L);
 

@@ -17,13 +17,13 @@ static void start_message(wp_codec *c, lua_State *L) {
   c->depth = 0;
   c->head = 0;
   if (c->quotes.len) wp_quote_forget(c);
-  if (c->anchored) wp_anchor_forget(L, c);
+  if (c->anchored) wp_anchor_forget(L, c, 0);
 }
 
 static void end_message(wp_codec *c, lua_State *L) {
   c->out.data[c->out.len] |= c->head;
   c->out.len = offset(c);
-  if (c->anchored) wp_anchor_forget(L, c);
+  if (c->anchored) wp_anchor_forget(L, c, 1);
 }
 
 static void write_head(wp_codec *c, int n) {

@@ -7,6 +7,7 @@
 #include "codec_wire.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
 
 /* ---- writing: names ----------------------------------------------------- */
 
@@ -149,9 +150,27 @@ static void anchor(wp_codec *c, lua_State *L, int first, int last) {
   }
 }
 
-void wp_anchor_forget(lua_State *L, wp_codec *c) {
+void wp_anchor_forget(lua_State *L, wp_codec *c, int is_written) {
+  wp_packed_forget(c, is_written);
   wp_codec_disown(L, c, WP_OWN_PACKED);
   c->anchored = 0;
+}
+
+/* The codec that calls a __workerpool_pack. */
+static _Thread_local wp_codec *calling;
+static _Atomic(wp_codec_undo) undo_packed;
+
+void wp_codec_on_undo(wp_codec_undo undo) { atomic_store(&undo_packed, undo); }
+
+/* Without memory for it, it is done for good. */
+void wp_codec_note_packed(const void *note, size_t length) {
+  if (calling) (void)wp_bytes_append(&calling->packed, note, length);
+}
+
+void wp_packed_forget(wp_codec *c, int is_written) {
+  wp_codec_undo undo = atomic_load(&undo_packed);
+  if (c->packed.len && !is_written) undo(c->packed.data, c->packed.len);
+  c->packed.len = 0;
 }
 
 /* stack: metatable at mt -> results from mt + 1 on */
@@ -159,7 +178,11 @@ static int call_pack(wp_codec *c, lua_State *L, int at, int mt,
                      const wp_place *where) {
   push_field(L, mt, wp_word_pack);
   lua_pushvalue(L, at);
-  if (wp_codec_call(L, c, 1, LUA_MULTRET) != LUA_OK) {
+  wp_codec *outer = calling;
+  calling = c;
+  int status = wp_codec_call(L, c, 1, LUA_MULTRET);
+  calling = outer;
+  if (status != LUA_OK) {
     luaL_tolstring(L, -1, NULL);
     wp_path_fail(L, where);
   }

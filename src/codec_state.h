@@ -46,6 +46,7 @@ enum { WP_IDLE, WP_BUSY, WP_CLOSED };
 struct wp_codec {
   wp_bytes out;
   wp_bytes quotes, iov; /* see codec_quote.c */
+  wp_bytes packed;      /* see wp_codec_note_packed */
   struct iovec whole;
   unsigned char *pen;  /* where the next byte goes */
   unsigned char *brim; /* up to where there is room: see codec_pen.h */
@@ -208,8 +209,10 @@ void wp_write_varint(wp_codec *c, lua_State *L, uint64_t n);
 /* The slot of a key in c->seen, after making room. */
 wp_seen_slot *wp_write_slot(wp_codec *c, lua_State *L, uintptr_t key);
 
-/* Lets go of what __workerpool_pack gave. */
-void wp_anchor_forget(lua_State *L, wp_codec *c);
+/* Lets go of what __workerpool_pack gave, for a message that has been written
+** or has not. */
+void wp_anchor_forget(lua_State *L, wp_codec *c, int is_written);
+void wp_packed_forget(wp_codec *c, int is_written);
 
 /* One level more, and back. */
 int wp_write_too_deep(lua_State *L, const wp_place *where);

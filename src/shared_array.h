@@ -13,8 +13,7 @@ typedef struct wp_array {
   uint32_t has_lock;
   uint32_t code;    /* of its type, a character */
   uint64_t length;
-  wp_atomic32 sleepers; /* in wp_element waits, for notify's sake */
-  unsigned char rest[128 - sizeof(wp_lock) - 20];
+  unsigned char rest[128 - sizeof(wp_lock) - 16];
 } wp_array; /* the elements follow */
 
 enum { WP_SIGNED, WP_UNSIGNED, WP_FLOAT };
