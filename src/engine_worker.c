@@ -68,6 +68,7 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->working_ns, 0);
   atomic_store(&line->waiting_ns, 0);
   atomic_store(&line->ring_head, 0);
+  atomic_store(&line->open_at, 0);
   atomic_store(&line->ring_tail, 0);
   atomic_store(&line->stop, WP_STOP_NOT);
   for (int i = 0; i < WP_LOANS; i++) atomic_store(&line->loan[i], 0);
@@ -305,7 +306,9 @@ int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
     if (!(record.flags & WP_RECORD_MORE)) {
       p->held_loan = -1;
       got = complete(p, w, &record, body, e);
-      if (got == -ENOMEM) return got; /* it stays for another try */
+      /* It stays: for another try, or as all that a worker has said that is
+      ** out of its mind. */
+      if (got < 0) return got;
       p->held = record;
       p->held_worker = w;
       p->holds_record = 1;

@@ -91,6 +91,8 @@ typedef struct wp_line {
   wp_atomic64 output_from[2];
   /* stored once per record */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_head;
+  wp_atomic64 open_at;      /* where the head was when the record was opened:
+                               once it has moved, `open` means nothing */
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
   wp_atomic32 stop;         /* WP_STOP_… */

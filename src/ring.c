@@ -25,13 +25,12 @@ int wp_ring_has_room(const wp_ring_writer *w, size_t bytes) {
   return whole(open + bytes) <= WP_RING_BYTES - used;
 }
 
-/* While a record is open its `value` is its own position, which tells it
-** from whatever an older record has left in the same memory. */
 void wp_ring_open(wp_ring_writer *w, uint32_t slot, uint32_t generation,
                   uint32_t first) {
   wp_record record = {.type = WP_RECORD_RESULT, .slot = slot, .first = first,
-                      .generation = generation, .value = w->head};
+                      .generation = generation};
   memcpy(at(w->ring, w->head), &record, sizeof(record));
+  atomic_store_explicit(&w->line->open_at, w->head, memory_order_release);
   w->is_open = 1;
   w->bytes = w->count = 0;
 }
@@ -91,9 +90,9 @@ int wp_ring_peek_open(const unsigned char *ring, wp_line *line,
                       wp_record *record, const unsigned char **body) {
   uint64_t open = atomic_load_explicit(&line->open, memory_order_acquire);
   uint64_t head = atomic_load(&line->ring_head);
-  if ((open >> 32) == 0) return 0;
+  if ((open >> 32) == 0 || atomic_load(&line->open_at) != head) return 0;
   memcpy(record, at(ring, head), sizeof(*record));
-  if (record->type != WP_RECORD_RESULT || record->value != head) return 0;
+  if (record->type != WP_RECORD_RESULT) return 0;
   record->size = (uint32_t)open;
   record->count = (uint32_t)(open >> 32);
   if (whole(record->size) > WP_RING_BYTES) return WP_ECORRUPT;

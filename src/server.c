@@ -131,7 +131,8 @@ static int receive_request(int socket, unsigned *w, wp_ends *ends) {
 
 static void await_report(const wp_server *s) {
   struct pollfd fd = {.fd = s->socket, .events = POLLIN};
-  while (poll(&fd, 1, PATIENCE_MS) == 0)
+  /* Also when a signal ends the wait: further ones may come sooner. */
+  while (poll(&fd, 1, PATIENCE_MS) < 1)
     wp_process_signal(s->pid, s->pidfd, SIGCONT);
 }
 
@@ -226,17 +227,22 @@ void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 void wp_server_stop(wp_server *s) {
   wp_ending ending;
   wp_server_hang_up(s);
-  if (s->owner == getpid() && s->pid > 0)
+  if (s->owner == getpid() && s->pid > 0) {
+    wp_process_signal(s->pid, s->pidfd, SIGCONT); /* to read that it ends */
     (void)wp_process_reap(s->pid, 1, &ending);
+  }
   wp_fd_close(&s->pidfd);
   wp_free(s, sizeof(*s));
 }
 
 /* ---- the server's side -------------------------------------------------- */
 
-/* Children are noticed as readable input, so that one poll serves both. */
+/* Children are noticed as readable input, so that one poll serves both. Where
+** the host ignores their signal we are born to do so, too, and would be told
+** of none. */
 static int open_child_signals(void) {
   sigset_t set;
+  signal(SIGCHLD, SIG_DFL);
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, NULL);

@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                             : tail + number_at(data + 8) %
                                                          WP_RING_BYTES);
   atomic_store(&line.open, number_at(data + 16));
+  atomic_store(&line.open_at, atomic_load(&line.ring_head));
   sink += drain(&line);
   (void)sink;
   return 0;
