@@ -88,11 +88,10 @@ static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
   return map_all(r, fd, n_workers, arena_size);
 }
 
-/* A limit on address space (ulimit -v) is met by asking for less. */
 int wp_region_create(wp_region *r, unsigned n_workers) {
   size_t arena_size = WP_LIMIT_ARENA;
   int status = create(r, n_workers, arena_size);
-  while (status == -ENOMEM && arena_size > SMALLEST_ARENA) {
+  while (wp_shm_wants_less(status) && arena_size > SMALLEST_ARENA) {
     arena_size = wp_shm_share(arena_size, SMALLEST_ARENA);
     status = create(r, n_workers, arena_size);
   }

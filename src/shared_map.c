@@ -71,8 +71,7 @@ static int make_of(uint64_t size, wp_heap **heap, int *fd) {
 int wp_map_make(wp_heap **heap, int *fd) {
   uint64_t size = WP_LIMIT_SHARED;
   int status = make_of(size, heap, fd);
-  /* A limit on address space (ulimit -v) is met by asking for less. */
-  while (status == -ENOMEM && size > SMALLEST)
+  while (wp_shm_wants_less(status) && size > SMALLEST)
     status = make_of(size = wp_shm_share(size, SMALLEST), heap, fd);
   if (status == WP_OK) init(*heap, size);
   else *fd = -1;

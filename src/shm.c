@@ -5,9 +5,23 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+/* A process that makes a larger file than it may is not only refused but sent
+** SIGXFSZ, which ends it. */
+static int is_allowed(size_t size) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
+         limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
+}
+
+int wp_shm_wants_less(int status) {
+  return status == -ENOMEM || status == -EFBIG;
+}
+
 int wp_shm_create(size_t size, int *fd) {
+  if (!is_allowed(size)) return -EFBIG;
   int made = memfd_create("workerpool", MFD_CLOEXEC);
   if (made < 0) return -errno;
   if (ftruncate(made, (off_t)size) < 0) {

@@ -11,6 +11,10 @@
 /* Makes a sparse memfd of `size` bytes, close-on-exec: 0 or -errno. */
 int wp_shm_create(size_t size, int *fd);
 
+/* Whether a failure to create or to map is met by asking for less: there is a
+** limit on address space (ulimit -v) or on the size of files (ulimit -f). */
+int wp_shm_wants_less(int status);
+
 /* Reserves address space without access: NULL when there is none. */
 void *wp_shm_reserve(size_t size);
 
