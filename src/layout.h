@@ -81,7 +81,7 @@ typedef struct wp_line {
   _Alignas(WP_CACHE_LINE) wp_atomic64 open; /* tasks << 32 | bytes: the open
                                                record behind ring_head */
   wp_atomic64 started_ns;   /* the function that runs now began; 0: none */
-  wp_atomic64 completed;    /* tasks, in parcels that have ended */
+  wp_atomic64 completed;    /* tasks, in records that are published */
   wp_atomic32 phase;
   wp_atomic32 wants_space;  /* sleeps until the host has read from its ring */
   wp_atomic64 working_ns;   /* in functions */

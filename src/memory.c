@@ -58,7 +58,9 @@ int wp_private_exceeds(uint64_t bytes) {
 int wp_limit_memory(uint64_t bytes) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_DATA, &limit) < 0) return -errno;
-  uint64_t wanted = sum_of("/proc/self/status", "VmData:", "VmData:") + bytes;
+  uint64_t now = sum_of("/proc/self/status", "VmData:", "VmData:");
+  if (now == 0) return -ENOSYS; /* we are not told, for want of /proc */
+  uint64_t wanted = now + bytes;
   if (limit.rlim_max != RLIM_INFINITY && wanted > limit.rlim_max)
     wanted = limit.rlim_max;
   limit.rlim_cur = wanted;

@@ -185,9 +185,7 @@ int wp_finish(wp_worker *w) {
   if (!w->has_parcel) return WP_OK;
   if (is_twin) _exit(0);
   uint64_t worked = wp_worker_end_parcel(w);
-  int status = wp_worker_publish(w, WP_RECORD_LAST, worked);
-  atomic_fetch_add(&w->line->completed, w->done);
-  return status;
+  return wp_worker_publish(w, WP_RECORD_LAST, worked);
 }
 
 static int claim(wp_worker *w, uint32_t *slot) {

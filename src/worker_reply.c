@@ -52,7 +52,9 @@ int wp_worker_publish(wp_worker *w, uint8_t flags, uint64_t value) {
     if (status < 0) return status;
     wp_ring_open(&w->writer, w->slot, w->generation, w->done);
   }
+  uint32_t count = w->writer.count;
   wp_ring_publish(&w->writer, flags, value);
+  atomic_fetch_add(&w->line->completed, count);
   tell_host(w);
   return WP_OK;
 }
@@ -137,19 +139,20 @@ static int is_final(const wp_worker *w) {
 }
 
 static int reply_alone(wp_worker *w, wp_cursor *from, size_t length) {
-  int status = wp_flush(w), ends = is_final(w);
+  int status = wp_flush(w);
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_RESULT, .slot = w->slot,
                       .generation = w->generation, .first = w->done,
                       .count = 1};
-  if (ends) {
+  if (is_final(w)) {
     record.flags = WP_RECORD_LAST;
     record.value = wp_worker_end_parcel(w);
   }
   status = put(w, record, from, length);
-  if (status == WP_OK) w->done++;
-  if (ends) atomic_fetch_add(&w->line->completed, w->done);
-  return status;
+  if (status < 0) return status;
+  w->done++;
+  atomic_fetch_add(&w->line->completed, 1);
+  return WP_OK;
 }
 
 /* Makes room in the open record. */
