@@ -350,13 +350,22 @@ void wp_worker_recall_loans(wp_pool *p) {
 
 /* ---- death ------------------------------------------------------------- */
 
+/* Without a pidfd a worker that has hung up counts as dead, and its end is
+** waited for. It need not have come to it: all that is sure is that nobody can
+** wake it any more. */
+static void end_hung_up(wp_pool *p, const wp_host_worker *hw) {
+  epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->bell, NULL);
+  if (p->config.start != WP_START_THREAD)
+    wp_process_signal(hw->pid, -1, SIGKILL);
+}
+
 void wp_worker_mark_dead(wp_pool *p, unsigned w) {
   wp_host_worker *hw = &p->workers[w];
   if (hw->state != WP_WORKER_RUNNING) return;
   hw->state = WP_WORKER_DEAD;
   p->ready[w / 64] |= (uint64_t)1 << (w % 64);
   if (hw->pidfd >= 0) epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->pidfd, NULL);
-  else epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->bell, NULL);
+  else end_hung_up(p, hw);
 }
 
 /* The results in the record that it left open: once, as a result event. */
