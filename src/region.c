@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE 4096u
+/* The largest there is (arm64, ppc64): what is mapped has to begin at one. */
+#define PAGE 65536u
 #define SMALLEST_ARENA ((size_t)1 << 26)
 
 typedef struct plan {
