@@ -24,12 +24,10 @@ static void make_token(unsigned char *token) {
 
 void wp_workers_init_output(wp_pool *p) {
   make_token(p->region.header->token);
-  wp_set_output(p, p->config.output);
 }
 
 void wp_set_output(wp_pool *p, unsigned output) {
   p->config.output = output;
-  atomic_store(&p->region.header->marks, (output & WP_RELAY_MARKED) != 0);
 }
 
 /* A thread prints to what the host prints to. */
@@ -38,7 +36,9 @@ int wp_worker_open_output(wp_pool *p, unsigned w, wp_ends *ends) {
   unsigned wanted = p->config.output;
   if (p->config.start == WP_START_THREAD) wanted = 0;
   int status = wp_output_open(o, wanted, ends->output);
-  if (wanted & WP_RELAY_MARKED) o->token = p->region.header->token;
+  uint32_t marks = (wanted & WP_RELAY_MARKED) != 0;
+  if (marks) o->token = p->region.header->token;
+  atomic_store(&p->region.lines[w].marks, marks);
   return status;
 }
 

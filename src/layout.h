@@ -96,6 +96,7 @@ typedef struct wp_line {
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
   wp_atomic32 stop;         /* WP_STOP_… */
+  wp_atomic32 marks;        /* relayed output is to be marked; of wp_start */
   wp_atomic64 loan[WP_LOANS]; /* the worker stores 0: see loan.h */
 } wp_line;
 
@@ -149,8 +150,7 @@ typedef struct wp_header {
   uint64_t setup_length;
   wp_atomic32 note; /* the largest number that a worker has noted */
   wp_atomic32 measures; /* WP_MEASURE_…: whether figures are wanted */
-  wp_atomic32 marks;    /* workers that start are to mark relayed output … */
-  unsigned char token[WP_MARK_TOKEN]; /* … with this; of wp_open */
+  unsigned char token[WP_MARK_TOKEN]; /* of marks; of wp_open */
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

@@ -76,9 +76,8 @@ void wp_worker_init(wp_worker *w, const wp_region *region, unsigned index,
                    .bell = ends.bell,
                    .hub = hub,
                    .server = -1};
-  wp_header *header = region->header;
   wp_streams_init(&w->streams, ends.output,
-                  atomic_load(&header->marks) ? header->token : NULL);
+                  atomic_load(&w->line->marks) ? region->header->token : NULL);
   wp_ring_writer_init(&w->writer, wp_region_ring(region, index), w->line);
   attend(w);
 }
