@@ -2,7 +2,9 @@
 ** Bind, threads: workers that are threads of the host, each with a Lua state
 ** of its own that shares nothing with the host's. A thread cannot be killed:
 ** a hook is set in its state, which raises at every instruction, so that
-** also pcall cannot hold it. Code that is stuck in C runs on.
+** also pcall cannot hold it. Code that is stuck in C runs on, and so does a
+** coroutine until it yields or ends: its hooks are its own, and nobody outside
+** can tell which one runs.
 */
 #include "bind.h"
 #include "lua_heap.h"

@@ -81,11 +81,11 @@ static void reset_signals(void) {
 /* Two readers of one input would each get half of it, and what the parent
 ** has buffered is the parent's. */
 static void empty_stdin(void) {
-  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0) return;
+  /* Where the host has none, this is it already. */
+  int null = open("/dev/null", O_RDONLY);
+  if (null <= STDIN_FILENO) return;
   dup2(null, STDIN_FILENO);
-  if (null != STDIN_FILENO) close(null);
-  __fpurge(stdin);
+  close(null);
 }
 
 /* When memory runs out, the kernel is to take one of us and not the host: a
@@ -135,6 +135,7 @@ static void become_child(pid_t parent, const sigset_t *mask) {
   sigprocmask(SIG_SETMASK, mask, NULL);
   be_first_to_go();
   empty_stdin();
+  __fpurge(stdin);
 }
 
 static void (*told_of_forks)(pid_t child);
@@ -199,11 +200,7 @@ static void become_other(pid_t parent, const sigset_t *mask, const int *keep,
   reset_signals();
   sigprocmask(SIG_SETMASK, mask, NULL);
   be_first_to_go();
-  int null = open("/dev/null", O_RDONLY);
-  if (null > 0) {
-    dup2(null, STDIN_FILENO);
-    close(null);
-  }
+  empty_stdin();
   keep_open(keep, n_keep);
 }
 

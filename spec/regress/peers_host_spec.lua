@@ -131,6 +131,17 @@ end)
 describe("a task", function()
   helper.guard()
 
+  it("and what it starts have an empty standard input, also where their host has none", function()
+    local path = program [[
+      local pool <close> = WorkerPool { n_jobs = 1 }
+      print(pool:apply(function()
+        local cat <close> = io.popen("cat; echo $?")
+        return cat:read("a")
+      end))]]
+    local result = helper.run(("exec 0<&-; exec %s %s"):format(helper.lua, helper.quote(path)))
+    assert.are.equal("0\n\n", result.stdout, result.stderr)
+  end)
+
   local function line_of(status, name)
     return status:match(name .. ":%s*(%x+)")
   end
