@@ -44,7 +44,7 @@ enum { WP_WORKER_ABSENT, WP_WORKER_RUNNING, WP_WORKER_DEAD };
 typedef struct wp_host_worker {
   int state;
   pid_t pid;         /* 0: a thread */
-  pid_t server;      /* WP_START_SERVER: that forked it */
+  unsigned server;   /* WP_START_SERVER: that forked it, as n_servers */
   pthread_t thread;
   int pidfd;
   int bell;          /* socket; its end of file tells the worker of our end */
@@ -77,6 +77,7 @@ struct wp_pool {
   wp_job *jobs;
   wp_host_worker *workers;
   wp_server *server; /* WP_START_SERVER, once it has been started */
+  unsigned n_servers; /* so far; a pid need not be another's */
   wp_parcel_info *parcels; /* room for as many as have been in use at once */
   uint32_t n_room, n_used;
   uint32_t first_free;     /* slot, or WP_NO_SLOT */
@@ -158,7 +159,6 @@ int wp_server_start(wp_pool *p, const char *link, const int *keep,
                     unsigned n_keep);
 int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid);
 wp_ending wp_server_ending(wp_server *s, pid_t pid);
-pid_t wp_server_pid(const wp_server *s);
 void wp_server_hang_up(wp_server *s);
 void wp_server_stop(wp_server *s);
 /* The server's own side: 1 in a child, with its worker and ends. */

@@ -69,6 +69,7 @@ static int start_server(wp_pool *p) {
   /* The server's socket is made in server.c, which completes the link. */
   write_link(link, sizeof(link), p, region, (wp_ends){-1, {-1, -1}}, -2, 0);
   int status = wp_server_start(p, link, keep, 2);
+  p->n_servers++;
   close(region);
   return status;
 }
@@ -76,7 +77,7 @@ static int start_server(wp_pool *p) {
 static int fork_by_server(wp_pool *p, unsigned w, wp_ends ends) {
   int status = p->server ? WP_OK : start_server(p);
   if (status < 0) return status;
-  p->workers[w].server = wp_server_pid(p->server);
+  p->workers[w].server = p->n_servers;
   return wp_server_fork(p->server, w, ends, &p->workers[w].pid);
 }
 
@@ -158,7 +159,7 @@ wp_ending wp_launch_ending(wp_pool *p, unsigned w) {
   wp_ending ending = {0};
   if (p->config.start == WP_START_THREAD) return join(hw);
   if (p->config.start == WP_START_SERVER) {
-    int knows = p->server && wp_server_pid(p->server) == hw->server;
+    int knows = p->server && p->n_servers == hw->server;
     return knows ? wp_server_ending(p->server, hw->pid) : ending;
   }
   (void)wp_process_reap(hw->pid, 1, &ending);

@@ -220,8 +220,6 @@ wp_ending wp_server_ending(wp_server *s, pid_t pid) {
   return ending;
 }
 
-pid_t wp_server_pid(const wp_server *s) { return s->pid; }
-
 void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 
 void wp_server_stop(wp_server *s) {

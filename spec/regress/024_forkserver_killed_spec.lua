@@ -1,11 +1,13 @@
 -- A pool whose forkserver had been killed could start no more workers, ever;
--- one that had been stopped held up the host.
+-- one that had been stopped held up the host. So did, for ever, one whose number
+-- its successor got: it was asked how the workers of the first had ended.
 
 local helper = require "spec.support.helper"
 package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 local misdeeds = require "misdeeds"
+local programs = require "spec.support.programs"
 
 local SIGKILL = 9
 
@@ -23,6 +25,27 @@ describe("the server of a pool", function()
     pool:map(same, { 1, 2 })
     misdeeds.kill(helper.children()[1], SIGKILL)
     for _ = 1, 3 do assert.are.equal(20, pool:map(same, workerpool.range(20)).n) end
+  end)
+
+  it("is not taken for a successor that has got its number", function()
+    local words = { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child" }
+    if not os.execute(table.concat(words, " ") .. " true 2>/dev/null") then return end
+    words[#words + 1] = helper.lua
+    words[#words + 1] = programs.make [[
+      local pool <close> = WorkerPool { n_jobs = 2, start_method = "forkserver", keep_alive = true }
+      pool:map(same, range(4))
+      local me = core.getpid()
+      local function children()
+        return " " .. io.open(("/proc/%d/task/%d/children"):format(me, me)):read("a")
+      end
+      local server = children():match("%d+")
+      os.execute("kill -KILL " .. server .. "; sleep 0.2")
+      io.open("/proc/sys/kernel/ns_last_pid", "w"):write(server - 1):close()
+      print(pool:map(same, range(4)).n)
+      print(children():find(" " .. server .. " ", 1, true) ~= nil)]]
+    local done = helper.run(words, { timeout = 20 })
+    assert.is_nil(done.timed_out)
+    assert.are.equal("4\ntrue\n", done.stdout, done.stderr)
   end)
 
   it("has one when it is killed by a task, which alone is tried again", function()
