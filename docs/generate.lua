@@ -24,14 +24,16 @@ end
 -- ---- reading annotations -------------------------------------------------------
 
 -- "name? type text" of a ---@param, "type name text" of a ---@return. A type
--- may have blanks inside of brackets and behind "fun".
+-- may have blanks inside of brackets and quotes, and behind "fun".
 local function split_type(text)
-  local depth, i = 0, 1
+  local depth, i, is_quoted = 0, 1, false
   while i <= #text do
     local c = text:sub(i, i)
     if c:find("[%(%{%[<]") then depth = depth + 1 end
     if c:find("[%)%}%]>]") then depth = depth - 1 end
-    local is_open = depth > 0 or text:sub(i - 1, i - 1) == ":" or text:sub(1, i - 1):find("[|,]$")
+    if c == '"' then is_quoted = not is_quoted end
+    local is_open = depth > 0 or is_quoted
+      or text:sub(i - 1, i - 1) == ":" or text:sub(1, i - 1):find("[|,]$")
     if c == " " and not is_open then break end
     i = i + 1
   end

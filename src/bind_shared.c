@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 /* ---- a userdata with a handle ------------------------------------------- */
@@ -267,6 +268,52 @@ int wp_shared_abandon(wp_lock *lock) {
   int status = wp_lock_abandon(lock);
   if (status == 1) wp_shared_pin(-1);
   return status >= 0;
+}
+
+/* ---- mistakes ----------------------------------------------------------- */
+
+/* stack: … -> …, "file:line: " of the Lua function that is nearest */
+static void push_position(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    (void)lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline <= 0) continue;
+    lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+    return;
+  }
+  lua_pushliteral(L, "");
+}
+
+int wp_shared_fail(lua_State *L, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  push_position(L);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+/* Want of memory is known by its text, which Lua gives no position either. */
+static int is_plain_text(lua_State *L) {
+  return lua_type(L, -1) == LUA_TSTRING &&
+         strcmp(lua_tostring(L, -1), "not enough memory") != 0;
+}
+
+int wp_shared_fail_again(lua_State *L) {
+  if (is_plain_text(L)) {
+    push_position(L);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+void wp_shared_check_callable(lua_State *L, int at) {
+  if (lua_isfunction(L, at)) return;
+  if (luaL_getmetafield(L, at, "__call") == LUA_TNIL)
+    luaL_typeerror(L, at, "function");
+  lua_pop(L, 1);
 }
 
 /* ---- the heap ----------------------------------------------------------- */

@@ -55,6 +55,15 @@ uint64_t wp_shared_deadline(lua_State *L, int at);
 int wp_shared_interrupted(lua_State *L);
 void wp_shared_breathe(lua_State *L); /* the same, and raises it */
 
+/* As luaL_error, which knows the caller's line only where Lua has called the
+** C function itself; this one also in a protected call under a lock. */
+int wp_shared_fail(lua_State *L, const char *format, ...);
+/* stack: …, error -> raises it; a text that has come without it gets the
+** caller's line. */
+int wp_shared_fail_again(lua_State *L);
+/* An argument error unless it can be called. */
+void wp_shared_check_callable(lua_State *L, int at);
+
 /* Takes a lock with Lua's hooks running: 0, WP_LOCK_OWNER_DIED, or
 ** -ETIMEDOUT. A lock that this thread has already is an error that says
 ** `what`. Unlocking one that it has not, too. */

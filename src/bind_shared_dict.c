@@ -200,14 +200,15 @@ static int count(lua_State *L) {
 static int fail_full(lua_State *L, const wp_dict *d, int status,
                      size_t length) {
   if (status == -ENOMEM)
-    return luaL_error(L, "Dict: too many handles in queues and dicts");
+    return wp_shared_fail(L, "Dict: too many handles in queues and dicts");
   if (status == WP_ETOOBIG)
-    return luaL_error(L, "Dict: a value of %I bytes; the dict has %I in all",
-                      (lua_Integer)length, (lua_Integer)d->bytes);
-  return luaL_error(L, "Dict: full: %I of %I keys, %I of %I bytes",
-                    (lua_Integer)atomic_load(&d->count),
-                    (lua_Integer)d->capacity, (lua_Integer)d->alive_bytes,
-                    (lua_Integer)d->bytes);
+    return wp_shared_fail(L, "Dict: a value of %I bytes; the dict has %I in "
+                             "all", (lua_Integer)length,
+                          (lua_Integer)d->bytes);
+  return wp_shared_fail(L, "Dict: full: %I of %I keys, %I of %I bytes",
+                        (lua_Integer)atomic_load(&d->count),
+                        (lua_Integer)d->capacity, (lua_Integer)d->alive_bytes,
+                        (lua_Integer)d->bytes);
 }
 
 static void wake(wp_dict *d) {
@@ -320,11 +321,11 @@ static int increase(lua_State *L) {
   if (r) push_value(L, r);
   else lua_pushinteger(L, 0);
   if (lua_type(L, 3) != LUA_TNUMBER)
-    return luaL_error(L, "Dict: incr: the value is no number but a %s",
-                      luaL_typename(L, 3));
+    return wp_shared_fail(L, "Dict: incr: the value is no number but a %s",
+                          luaL_typename(L, 3));
   if (lua_isinteger(L, 2) && lua_isinteger(L, 3) &&
       __builtin_add_overflow(lua_tointeger(L, 2), lua_tointeger(L, 3), &i))
-    return luaL_error(L, "Dict: incr: out of the range of integers");
+    return wp_shared_fail(L, "Dict: incr: out of the range of integers");
   lua_pushvalue(L, 2);
   lua_arith(L, LUA_OPADD);
   lua_Number f = lua_tonumber(L, 3);
@@ -376,7 +377,7 @@ static int change(lua_State *L) {
 static int update(lua_State *L) {
   key k;
   wp_dict *d = check(L);
-  luaL_checkany(L, 3);
+  wp_shared_check_callable(L, 3);
   lua_settop(L, 3);
   check_key(L, 2, &k);
   lua_pushvalue(L, 3);

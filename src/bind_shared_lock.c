@@ -93,7 +93,7 @@ static int new_guard(lua_State *L) {
 /* A variable to be closed, and not a protected call: so the traceback of an
 ** error in f still has f in it. */
 static int with_lock(lua_State *L) {
-  luaL_checkany(L, 2);
+  wp_shared_check_callable(L, 2);
   lua_settop(L, 2);
   int status = push_guard(L);
   lua_toclose(L, 3);

@@ -126,6 +126,7 @@ static void write_message(lua_State *L, wp_box *box, int at,
   wp_bytes *outer = wp_shared_collect(&box->tickets);
   int status = lua_pcall(L, 4, 0, 0);
   (void)wp_shared_collect(outer);
+  if (status == LUA_ERRRUN) wp_shared_fail_again(L);
   if (status != LUA_OK) lua_error(L);
   keep_codec(L);
 }

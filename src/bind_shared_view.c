@@ -20,17 +20,23 @@ const char *wp_view_title(lua_State *L, const wp_view *a) {
   return lua_pushfstring(L, "%s('%c')", name, (char)a->whole->code);
 }
 
+/* Asked for first: what is pushed moves what is counted from the top, and
+** takes the place of an argument that is not there. */
+static const char *text_of(lua_State *L, int at) {
+  if (lua_isnone(L, at)) return "(no value)";
+  return luaL_tolstring(L, at, NULL);
+}
+
 int wp_view_fail_bounds(lua_State *L, const wp_view *a, int at) {
-  const char *name = wp_view_title(L, a);
-  return luaL_error(L, "%s: index %s out of range 1..%I", name,
-                    luaL_tolstring(L, at, NULL), (lua_Integer)a->length);
+  const char *text = text_of(L, at);
+  return luaL_error(L, "%s: index %s out of range 1..%I", wp_view_title(L, a),
+                    text, (lua_Integer)a->length);
 }
 
 static int fail_value(lua_State *L, const wp_view *a, int at, size_t index,
                       int why) {
-  at = lua_absindex(L, at);
+  const char *text = text_of(L, at);
   const char *name = wp_view_title(L, a);
-  const char *text = luaL_tolstring(L, at, NULL);
   if (why == WP_NUMBER_NOT_INTEGER)
     return luaL_error(L, "%s: value %s at index %I has no integer "
                          "representation (%s)", name, text,

@@ -8,7 +8,7 @@ local Lockable = {}
 
 --- Waits until the lock is free and takes it. An error when this process has it.
 ---@return true
----@return "owner died"? note its last owner was killed; told once
+---@return "owner died"? note, when its last owner was killed; told once
 function Lockable:lock() end
 
 ---@param seconds? number 0
@@ -68,7 +68,7 @@ function Array:max(i, v) end
 ---@param old number
 ---@param new number
 ---@return boolean stored
----@return number seen what was there
+---@return number seen, what was there
 function Array:cas(i, old, new) end
 
 --- A view of elements first … last of the same memory, which travels, too.
@@ -113,7 +113,7 @@ function Array:each(first, last) end
 ---@param i integer
 ---@param v number
 ---@param seconds? number
----@return boolean changed false: time is up
+---@return boolean changed; false when time is up
 function Array:wait(i, v, seconds) end
 
 --- Wakes those who wait for element i.
@@ -225,7 +225,7 @@ function Queue:put(v, seconds) end
 
 --- Waits for a value.
 ---@param seconds? number
----@return any value nil: see note
+---@return any value; nil: see note
 ---@return "timeout"|"closed"|nil note
 function Queue:get(seconds) end
 
@@ -234,7 +234,7 @@ function Queue:get(seconds) end
 ---@return "full"? note
 function Queue:try_put(v) end
 
----@return any value nil: see note
+---@return any value; nil: see note
 ---@return "empty"|"closed"|nil note
 function Queue:try_get() end
 

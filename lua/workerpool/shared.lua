@@ -7,6 +7,7 @@ local spelling = require "workerpool.spelling"
 
 local shared = {}
 
+-- Called by a check that a constructor calls, it blames the constructor's caller.
 local function fail(name, text, ...)
   error(name .. ": " .. text:format(...), 4)
 end
@@ -43,12 +44,20 @@ local function check_count(name, what, value, low, high)
   return n
 end
 
--- Messages from C carry the position of the constructor's caller.
+-- Messages from C get the position of the constructor's caller, who stands at
+-- level 2, for this is a tail call.
 local function made(ok, ...)
-  if not ok then error((...), 3) end
+  if not ok then error((...), 2) end
   return ...
 end
 
+local function check_typecode(name, typecode)
+  if type(typecode) ~= "string" then
+    fail(name, "typecode: wanted a string such as \"d\", got %s", kinds.got(typecode))
+  end
+end
+
+local HOLD_NUMBERS = { table = true, string = true, userdata = true }
 local LOCKED = { lock = kinds.boolean() }
 
 --- Numbers of one type, at 1 … n, all 0 or as in the list (table, Array, or
@@ -58,9 +67,12 @@ local LOCKED = { lock = kinds.boolean() }
 ---@param options? { lock?: boolean }
 ---@return workerpool.Array
 function shared.Array(typecode, n_or_list, options)
+  check_typecode("Array", typecode)
   options = check_options("Array", options, LOCKED)
   if type(n_or_list) == "number" then
     n_or_list = check_count("Array", "length", n_or_list, 0)
+  elseif not HOLD_NUMBERS[type(n_or_list)] then
+    error("Array: wanted a length or a list, got " .. kinds.got(n_or_list), 2)
   end
   return made(pcall(core.shared_array, typecode, n_or_list, options.lock ~= false))
 end
@@ -71,6 +83,7 @@ end
 ---@param options? { lock?: boolean }
 ---@return workerpool.Value
 function shared.Value(typecode, initial, options)
+  check_typecode("Value", typecode)
   options = check_options("Value", options, LOCKED)
   return made(pcall(core.shared_value, typecode, initial, options.lock ~= false))
 end

@@ -109,7 +109,7 @@ describe("An Array", function()
     refused("did you mean 'lock'", Array, "i", 1, { lokc = true })
     refused("lock: wanted", Array, "i", 1, { lock = 1 })
     refused("no room", Array, "d", math.maxinteger)
-    refused("table expected", Array, "d", nil)
+    refused("wanted a length or a list, got nil", Array, "d", nil)
   end)
 
   it("adds, swaps, and takes the less and the greater", function()
