@@ -13,6 +13,7 @@
 static const char codecs_key, known_key;
 const char wp_word_pack[] = "__workerpool_pack";
 const char wp_word_unpack[] = "__workerpool_unpack";
+const char wp_word_stays[] = "__workerpool_stays";
 
 #define NAMES_MODULE "workerpool.names"
 
@@ -47,6 +48,7 @@ static wp_known *known_of(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &known_key);
   add_word(L, wp_word_pack);
   add_word(L, wp_word_unpack);
+  add_word(L, wp_word_stays);
   return known;
 }
 

@@ -71,6 +71,13 @@ static int push_field(lua_State *L, int at, const char *word) {
   return lua_rawget(L, at);
 }
 
+/* Objects that mean nothing in another process say so in their class. */
+static void refuse_staying(lua_State *L, int mt, const wp_place *where) {
+  if (push_field(L, mt, wp_word_stays) == LUA_TSTRING)
+    wp_path_fail(L, where);
+  lua_pop(L, 1);
+}
+
 static int has_field(lua_State *L, int at, const char *word) {
   int has = push_field(L, at, word) != LUA_TNIL;
   lua_pop(L, 1);
@@ -106,6 +113,7 @@ static class look_class(wp_codec *c, lua_State *L, int at, int mt,
     k.packs = slot->word & 1;
     return k;
   }
+  refuse_staying(L, mt, where);
   k.packs = has_field(L, mt, wp_word_pack);
   if (!k.packs && !lua_istable(L, at)) fail_type(L, at, where);
   if (k.packs && !has_field(L, mt, wp_word_unpack)) {

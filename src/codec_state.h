@@ -112,7 +112,7 @@ void wp_codec_disown(lua_State *L, wp_codec *c, int table);
 
 /* The registry has them as strings, under their addresses: where a message is
 ** written none may be made (see wp_codec_call). */
-extern const char wp_word_pack[], wp_word_unpack[];
+extern const char wp_word_pack[], wp_word_unpack[], wp_word_stays[];
 
 /* Loads names.lua, once. */
 void wp_codec_prepare(lua_State *L, wp_codec *c);

@@ -9,6 +9,7 @@ local errors = require "workerpool.errors"
 local fifo = require "workerpool.fifo"
 local kinds = require "workerpool.kinds"
 local options = require "workerpool.options"
+local refusals = require "workerpool.refusals"
 local snapshot = require "workerpool.snapshot"
 
 local unpack, pack = table.unpack, table.pack
@@ -18,10 +19,14 @@ local unpack, pack = table.unpack, table.pack
 -- What a caller holds of a task. A task that nobody holds is forgotten when it
 -- is over.
 ---@class workerpool.AsyncResult
-local AsyncResult = { __name = "workerpool.AsyncResult" }
+local AsyncResult = {
+  __name = "workerpool.AsyncResult",
+  __workerpool_stays = "a result of apply_async stays in the process that asked for it",
+}
 AsyncResult.__index = AsyncResult
 
-local function check_process(self, level)
+local function check_process(self, title, level)
+  refusals.dot(self, AsyncResult, "result", title, level + 1)
   if self._queue.pid ~= core.getpid() then
     error("this result belongs to the process that asked for it; a task that "
       .. "waited on its own pool would wait for ever", level + 1)
@@ -31,7 +36,7 @@ end
 --- Is the task over? Looks at what has come in, and does not wait.
 ---@return boolean
 function AsyncResult:ready()
-  check_process(self, 2)
+  check_process(self, "ready", 2)
   if not self._task.state then self._queue:poll(0) end
   return self._task.state ~= false
 end
@@ -39,6 +44,7 @@ end
 --- Did the task succeed? An error while it is not over.
 ---@return boolean
 function AsyncResult:successful()
+  check_process(self, "successful", 2)
   if not self:ready() then
     error(("task %d is not ready"):format(self._task.id), 2)
   end
@@ -49,7 +55,7 @@ end
 ---@param timeout? number seconds
 ---@return boolean over
 function AsyncResult:wait(timeout)
-  check_process(self, 2)
+  check_process(self, "wait", 2)
   options.check_seconds(timeout, "wait: timeout", 2)
   return self._queue:wait_for(self._task, timeout)
 end
@@ -60,7 +66,7 @@ end
 ---@param timeout? number seconds
 ---@return any ...
 function AsyncResult:get(timeout)
-  check_process(self, 2)
+  check_process(self, "get", 2)
   options.check_seconds(timeout, "get: timeout", 2)
   return self._queue:get(self._task, timeout)
 end
@@ -69,14 +75,17 @@ end
 --- stopped with its worker. False when it is over already.
 ---@return boolean
 function AsyncResult:cancel()
-  check_process(self, 2)
+  check_process(self, "cancel", 2)
   if self:ready() then return false end
   return self._queue:cancel(self._task)
 end
 
 --- The number of the task, counted from 1 in each pool.
 ---@return integer
-function AsyncResult:task_id() return self._task.id end
+function AsyncResult:task_id()
+  refusals.dot(self, AsyncResult, "result", "task_id", 2)
+  return self._task.id
+end
 
 function AsyncResult:__tostring()
   local task = self._task

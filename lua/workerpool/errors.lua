@@ -113,8 +113,7 @@ local function from(value, task_index, worker_id)
     local cause = value.unreadable
     return new {
       kind = "encode", message = "cannot read the result: " .. message_of(cause),
-      cause = type(cause) ~= "string" and cause or nil, task_index = task_index,
-      worker_id = worker_id,
+      cause = cause, task_index = task_index, worker_id = worker_id,
     }
   end
   local output
@@ -122,14 +121,15 @@ local function from(value, task_index, worker_id)
     value, output = value[1], value.output -- see explain in src/bind_worker.c
   end
   local text = message_of(value)
-  if not text:find("not enough memory", 1, true) then
-    return new { message = text, task_index = task_index, worker_id = worker_id, output = output }
-  end
-  return new {
-    kind = "memory", message = text, task_index = task_index, worker_id = worker_id,
+  local err = new {
+    message = text, cause = value, task_index = task_index, worker_id = worker_id,
     output = output,
-    hint = "the task wanted more memory than memory_limit, or the system, allows",
   }
+  if text:find("not enough memory", 1, true) then
+    err.kind = "memory"
+    err.hint = "the task wanted more memory than memory_limit, or the system, allows"
+  end
+  return err
 end
 
 -- "task 17 (args: 3, "x") on worker 2, attempt 1", as far as it is known.

@@ -4,6 +4,7 @@
 -- worked out in `summary`, a pure function; the report is drawn from that in
 -- insights_report.lua.
 
+local refusals = require "workerpool.refusals"
 local report = require "workerpool.insights_report"
 
 local max, min, sqrt = math.max, math.min, math.sqrt
@@ -189,6 +190,7 @@ local function extend(class)
   --- any time, also in the midst of a loop. {} without enable_insights.
   ---@return table
   function class:get_insights()
+    refusals.dot(self, class, "pool", "get_insights", 2)
     if not self.opts.enable_insights then return {} end
     return summary(readings_of(self))
   end
@@ -196,6 +198,7 @@ local function extend(class)
   --- Writes the same as a report, with advice.
   ---@param file? file*|string io.stdout unless given
   function class:print_insights(file)
+    refusals.dot(self, class, "pool", "print_insights", 2)
     check_file(file)
     local ok, message = write(report.text(self:get_insights()), file)
     if not ok and message then error("print_insights: cannot write " .. message, 2) end

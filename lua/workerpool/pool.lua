@@ -16,6 +16,7 @@ local setters = require "workerpool.setters"
 local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
 local progress = require "workerpool.progress"
+local refusals = require "workerpool.refusals"
 local remember = require "workerpool.remember"
 local trace = require "workerpool.trace"
 local worker = require "workerpool.worker"
@@ -32,7 +33,11 @@ end
 local max, min, unpack = math.max, math.min, table.unpack
 
 ---@class workerpool.WorkerPool
-local WorkerPool = { __name = "workerpool.WorkerPool" }
+local WorkerPool = {
+  __name = "workerpool.WorkerPool",
+  __workerpool_stays = "a pool stays in the process that made it "
+    .. "(a task makes one of its own, in a pool with daemon = false)",
+}
 WorkerPool.__index = WorkerPool
 
 -- ---- making one -----------------------------------------------------------------
@@ -49,22 +54,11 @@ local function allowed_cpus()
   return allowed
 end
 
--- A thread's memory is its host's.
-local function refuse_for_threads(checked, level)
-  if checked.start_method ~= "threading" then return end
-  for _, name in ipairs { "memory_limit", "worker_max_memory" } do
-    if checked[name] then
-      error(("WorkerPool: option '%s': threads share the memory of their process; "
-        .. "use another start_method"):format(name), level + 1)
-    end
-  end
-end
-
 -- `level` as in error(), where 1 is the line that calls options.check.
 local function new(opts, level)
   local checked = options.check("constructor", opts, level)
   local n_jobs = checked.n_jobs or default_jobs(level)
-  refuse_for_threads(checked, level)
+  refusals.threads(checked, level)
   output.resolve(checked, level)
   return setmetatable({
     opts = checked,
@@ -86,22 +80,6 @@ function WorkerPool.new(opts)
 end
 
 setmetatable(WorkerPool, { __call = function(_, opts) return new(opts, 2) end })
-
--- A worker has copies of its host's pools; they are of no use there.
-local function check_owner(self, level)
-  if self.owner ~= core.getpid() then
-    error("this pool belongs to the process that made it; a task cannot use it "
-      .. "(make a pool of its own, in a pool with daemon = false)", level + 1)
-  end
-end
-
-local function refuse_daemons(level)
-  local current = worker.current()
-  if current and current.setup.daemon then
-    error("a worker of a daemon pool may not start workers of its own "
-      .. "(make the outer pool with daemon = false)", level + 1)
-  end
-end
 
 -- Everything that a worker needs from its start is found again in its copy
 -- of our memory, by reference.
@@ -128,6 +106,11 @@ local function make_setup(self, f, call)
   }
 end
 
+local function check_owner(self, title, level)
+  refusals.dot(self, WorkerPool, "pool", title, level + 1)
+  refusals.other_process(self, level + 1)
+end
+
 -- Whether live workers can serve a call with the options of now. A worker's
 -- init and exit are a pair for its whole life, so others mean other workers.
 -- An object that can be called is inherited, as it is at the time of the fork.
@@ -151,7 +134,7 @@ function WorkerPool:crew_for(f, call, level)
     crew = nil
   end
   if not crew then
-    if self.n_jobs > 0 then refuse_daemons(level + 1) end
+    if self.n_jobs > 0 then refusals.daemon(level + 1) end
     self.exit_results = {}
     crew = Crew.new(self.n_jobs, make_setup(self, f, call))
     crew.exit_results = self.exit_results
@@ -217,14 +200,6 @@ end
 
 -- ---- the map family -------------------------------------------------------------------
 
-local function check_function(f, title, level)
-  if type(f) == "function" then return end
-  local mt = getmetatable(f)
-  if type(mt) == "table" and mt.__call then return end
-  error(("%s: wanted a function, got %s"):format(title,
-    f == nil and "nil" or "a " .. type(f)), level + 1)
-end
-
 -- A lazy call that was dropped without its loop ending may be garbage that
 -- has not been collected yet.
 local function refuse_overlap(self, title, level)
@@ -245,8 +220,8 @@ end
 
 -- A call that has been checked but has not begun.
 local function prepare(self, title, f, tasks, opts, level)
-  check_owner(self, level)
-  check_function(f, title, level)
+  check_owner(self, title, level)
+  refusals.no_function(f, title, level)
   local call = options.check("map", opts, level, title)
   output.check_listener(self.opts, call, title, level)
   local source = sources.new(tasks, call.iterable_len, level, title)
@@ -264,7 +239,7 @@ end
 -- `holder` is what ends it, should it be left early: it has the run before
 -- anything can go wrong.
 local function begin(self, plan, sink, holder, level)
-  check_owner(self, level)
+  check_owner(self, plan.title, level)
   refuse_overlap(self, plan.title, level)
   trace.check(plan.options.trace, plan.title, level)
   local crew = self:crew_for(plan.f, plan.options, level)
@@ -324,6 +299,7 @@ end
 -- Mistakes are told at once, work begins with the loop.
 local function lazy(self, title, f, tasks, opts, in_order)
   local plan = prepare(self, title, f, tasks, opts, 3)
+  refuse_overlap(self, title, 2)
   return iterate.loop(function(loop)
     return begin(self, plan, sinks.Chunks.new(in_order), loop, 4)
   end)
@@ -350,8 +326,8 @@ end
 
 -- The queue, and the task in it.
 local function submit(self, title, f, args, opts, level)
-  check_owner(self, level)
-  check_function(f, title, level)
+  check_owner(self, title, level)
+  refusals.no_function(f, title, level)
   local call = options.check("apply", opts, level, title)
   output.check_listener(self.opts, call, title, level)
   -- Workers that have tasks to do stay as they are: to replace them would mean
@@ -395,7 +371,7 @@ end
 ---@param seconds? number
 ---@return integer results handled
 function WorkerPool:poll(seconds)
-  check_owner(self, 2)
+  check_owner(self, "poll", 2)
   options.check_seconds(seconds, "poll: seconds", 2)
   return self.queue and self.queue:poll(seconds) or 0
 end
@@ -404,7 +380,7 @@ end
 --- when no worker has been started.
 ---@return integer?
 function WorkerPool:fileno()
-  check_owner(self, 2)
+  check_owner(self, "fileno", 2)
   return self.crew and self.crew.engine:fileno()
 end
 
@@ -414,7 +390,7 @@ end
 ---@param timeout? number seconds
 ---@return workerpool.AsyncResult?
 function WorkerPool:wait_any(list, timeout)
-  check_owner(self, 2)
+  check_owner(self, "wait_any", 2)
   async.check_results(list, "wait_any", 2)
   options.check_seconds(timeout, "wait_any: timeout", 2)
   local found
@@ -439,6 +415,7 @@ end
 
 --- Finishes what was submitted, runs worker_exit, and ends the workers.
 function WorkerPool:stop_and_join()
+  refusals.dot(self, WorkerPool, "pool", "stop_and_join", 2)
   if self.owner ~= core.getpid() then return end
   if self.run then self.run:abandon() end
   local err = self:dismiss()
@@ -449,15 +426,18 @@ WorkerPool.join = WorkerPool.stop_and_join
 
 --- Ends the workers at once, busy or not.
 function WorkerPool:terminate()
+  refusals.dot(self, WorkerPool, "pool", "terminate", 2)
   if self.owner ~= core.getpid() then return end
   if self.run then self.run:abandon() end
   self:disband()
 end
 
 --- What worker_exit returned in each worker that has ended since the last
---- map began, in the order of their ending.
+--- map began, in the order of their ending: the value; several as a list with
+--- a field n. Who returned nothing, or nil, has no place in it.
 ---@return table
 function WorkerPool:get_exit_results()
+  refusals.dot(self, WorkerPool, "pool", "get_exit_results", 2)
   return self.exit_results
 end
 

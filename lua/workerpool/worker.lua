@@ -82,9 +82,8 @@ end
 
 -- ---- errors ---------------------------------------------------------------
 
--- The value itself, when it can travel. Strings are the message already.
+-- The value itself, when it can travel.
 function Worker:travelling(cause)
-  if type(cause) == "string" then return nil end
   if pcall(self.spare.encode, self.spare, cause) then return cause end
   return nil
 end

@@ -11,10 +11,11 @@ and their kin, to standard error, and the hints.
 -- parenthesis, or at the end of the line.
 local CALLS = {
   lua = { "%f[%w]error%s*%(", "%f[%w]message%s*=%s*", "%f[%w]hint%s*=%s*", "HINT%s*=%s*",
-    "stderr:write%s*%(" },
+    "stderr:write%s*%(", "__workerpool_stays%s*=%s*" },
   c = { "luaL_error%s*%(", "luaL_argerror%s*%(", "luaL_argcheck%s*%(", "wp_read_corrupt%s*%(",
     "lua_writestringerror%s*%(", "fprintf%s*%(stderr,", "lua_pushfstring%s*%(",
-    "lua_pushliteral%s*%(", "lua_pushstring%s*%(", "case WP_%u+: return " },
+    "lua_pushliteral%s*%(", "lua_pushstring%s*%(", "wp_shared_fail%s*%(",
+    "case WP_%u+: return " },
 }
 
 -- Pushed strings are messages in the encoder alone; elsewhere names and keys.
