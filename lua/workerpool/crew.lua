@@ -52,7 +52,7 @@ local function warn_of_threads()
     .. "start_method = 'forkserver' or 'spawn' is safe\n"):format(n))
 end
 
-local function open_engine(n_jobs, setup)
+local function open_engine(n_jobs, setup, level)
   if n_jobs == 0 then return Inline.new(setup) end
   if setup.start_method == "fork" then warn_of_threads() end
   local function main(link) return worker.main(link, setup) end
@@ -60,7 +60,7 @@ local function open_engine(n_jobs, setup)
   if not engine then error("cannot open a pool: " .. message, 0) end
   if setup.start_method ~= "fork" then
     local ok
-    ok, message = engine:set_setup(start.encoded(setup))
+    ok, message = engine:set_setup(start.encoded(setup, level + 1))
     if not ok then error("cannot open a pool: " .. message, 0) end
   end
   return engine
@@ -68,12 +68,13 @@ end
 
 ---@param n_jobs integer
 ---@param setup workerpool.Setup
-function Crew.new(n_jobs, setup)
+---@param level integer of whom to blame when it cannot travel, as in error()
+function Crew.new(n_jobs, setup, level)
   oom.watch()
   local self = setmetatable({
     -- Made first: workers are to have what is made after their start, too.
     heap = core.shared_lease(),
-    engine = open_engine(n_jobs, setup),
+    engine = open_engine(n_jobs, setup, level + 1),
     setup = setup,
     size = n_jobs,
     owners = setmetatable({}, { __mode = "v" }),

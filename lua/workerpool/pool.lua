@@ -136,7 +136,7 @@ function WorkerPool:crew_for(f, call, level)
   if not crew then
     if self.n_jobs > 0 then refusals.daemon(level + 1) end
     self.exit_results = {}
-    crew = Crew.new(self.n_jobs, make_setup(self, f, call))
+    crew = Crew.new(self.n_jobs, make_setup(self, f, call), level + 1)
     crew.exit_results = self.exit_results
     self.crew = crew
     self.insights = self.opts.enable_insights and insights.watch(crew) or nil

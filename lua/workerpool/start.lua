@@ -40,17 +40,26 @@ local TRAVELS = {
   "memory_limit", "worker_max_memory",
 }
 
+-- A path names what the caller has given by the caller's name for it.
+local CALLED = { init = "worker_init", exit = "worker_exit" }
+local function by_option(message)
+  return (message:gsub("^cannot send worker%[1%]%.([%a_]+)", function(name)
+    return "cannot send " .. (CALLED[name] or name)
+  end))
+end
+
 --- A worker's setup as bytes. Raises when something in it cannot travel.
 ---@param setup workerpool.Setup
+---@param level integer as in error()
 ---@return string
-local function encoded(setup)
+local function encoded(setup, level)
   local copy = {}
   for _, name in ipairs(TRAVELS) do copy[name] = setup[name] end
   local codec = core.codec(names.new())
   local ok, bytes = pcall(codec.encode_as, codec, "worker", copy)
   if ok then return codec:encode(core.shared_address()) .. bytes end
   error(("start_method '%s' sends workers what they are given: %s")
-    :format(setup.start_method, bytes), 0)
+    :format(setup.start_method, by_option(bytes)), level + 1)
 end
 
 return { words = words, encoded = encoded }
