@@ -33,7 +33,7 @@ describe("What cannot be sent to new workers is named at the caller's line", fun
       refused("cannot send worker_exit upvalue 'file': userdata (FILE*)", {},
         function(pool) return pool:apply(math.abs, { 1 }, { worker_exit = use }) end)
       refused("cannot send worker_exit upvalue 'file': userdata (FILE*)", {}, function(pool)
-        for _ in pool:imap(math.abs, { 1 }, { worker_exit = use }) do return end
+        for _ in pool:imap(math.abs, { 1 }, { worker_exit = use }) do error("it began") end
       end)
     end)
   end
