@@ -245,8 +245,8 @@ static uint32_t take_events(wp_pool *pool, uint32_t *steps) {
 }
 
 /* poll(2) on the pool's descriptor: in a program with an event loop this is
-** one descriptor more among its own. The order matters: workers ring only
-** for a host that has found nothing, which is when wp_next returned 0. */
+** one descriptor more among its own. It is readable until wp_next has found
+** nothing. */
 static void collect(wp_pool *pool, uint32_t *steps) {
   struct pollfd fds = {.fd = wp_descriptor(pool), .events = POLLIN};
   uint32_t done = take_events(pool, steps);

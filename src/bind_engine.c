@@ -184,6 +184,20 @@ static int engine_fileno(lua_State *L) {
   return lua_pushinteger(L, wp_descriptor(wp_lua_engine_check(L)->pool)), 1;
 }
 
+/* engine:alarm([seconds]) -> true | nil, message: fileno is readable then, too;
+** nil: no longer */
+static int engine_alarm(lua_State *L) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  lua_Number seconds = luaL_optnumber(L, 2, -1);
+  uint64_t at = 0;
+  if (seconds >= 0 && seconds < 1e9)
+    at = wp_now_ns() + (uint64_t)(seconds * 1e9);
+  int status = wp_alarm(e->pool, at);
+  if (status < 0) return wp_push_failure(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int engine_pending(lua_State *L) {
   return lua_pushinteger(L, wp_pending(wp_lua_engine_check(L)->pool)), 1;
 }
@@ -335,6 +349,7 @@ void wp_bind_engine(lua_State *L) {
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
       {"pid", engine_pid},           {"fileno", engine_fileno},
+      {"alarm", engine_alarm},
       {"pending", engine_pending},   {"inspect", engine_inspect},
       {"measure", engine_measure},   {"figures", engine_figures},
       {"announce", engine_announce}, {"retire", engine_retire},

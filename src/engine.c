@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #ifdef WP_TEST
@@ -54,6 +55,7 @@ static void delist(wp_pool *p) {
 
 static void close_host_ends(wp_pool *p) {
   wp_fd_close(&p->epoll);
+  wp_fd_close(&p->alarm);
   wp_region_close_fd(&p->region);
   if (p->server) wp_server_hang_up(p->server);
   for (unsigned w = 0; w < p->config.n_workers; w++) {
@@ -143,6 +145,7 @@ static void free_pool(wp_pool *p) {
   if (p->parcels) wp_parcels_deinit(p);
   wp_fd_close(&p->epoll);
   wp_fd_close(&p->hub);
+  wp_fd_close(&p->alarm);
   wp_region_free(&p->region);
   wp_bytes_free(&p->talk.bytes);
   wp_free(p->argv, p->argv_size);
@@ -169,7 +172,7 @@ int wp_open(const wp_config *config, wp_pool **out) {
   if (!p) return -ENOMEM;
   p->config = *config;
   p->generation = wp_process_generation();
-  p->epoll = p->hub = p->region.fd = -1;
+  p->epoll = p->hub = p->alarm = p->region.fd = -1;
   int status = open_parts(p);
   if (status < 0) {
     free_pool(p);
@@ -296,10 +299,24 @@ static int take_event(wp_pool *p, wp_event *event) {
   return got == 0 && !p->listens ? take_talk(p, event) : got;
 }
 
+static void clear_hub(wp_pool *p) {
+  wp_hub_clear(p->hub);
+  p->has_rung = 0;
+}
+
+/* That the time has come is all it says. */
+static void clear_alarm(wp_pool *p) {
+  uint64_t times;
+  ssize_t got = read(p->alarm, &times, sizeof(times));
+  (void)got;
+}
+
 static void note_token(wp_pool *p, uint64_t token) {
   uint64_t w = token & ~WP_TOKEN_OUTPUT;
-  if (token & WP_TOKEN_OUTPUT) p->talked[w / 64] |= (uint64_t)1 << (w % 64);
-  else if (token == HUB_TOKEN) wp_hub_clear(p->hub);
+  if (token == WP_TOKEN_ALARM) clear_alarm(p);
+  else if (token & WP_TOKEN_OUTPUT)
+    p->talked[w / 64] |= (uint64_t)1 << (w % 64);
+  else if (token == HUB_TOKEN) clear_hub(p);
   else wp_worker_mark_dead(p, (unsigned)(token - 1));
 }
 
@@ -326,7 +343,7 @@ static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
 
 void wp_settle(wp_pool *p) { wp_worker_settle(p); }
 
-int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
+static int next_event(wp_pool *p, int timeout_ms, wp_event *event) {
   uint64_t deadline = timeout_ms > 0
                           ? wp_now_ns() + (uint64_t)timeout_ms * 1000000u
                           : 0;
@@ -353,10 +370,49 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
   }
 }
 
+/* Behind an event there may be others, whose workers have rung before. */
+static void ring_oneself(wp_pool *p) {
+  if (!p->is_watched || p->has_rung) return;
+  p->has_rung = 1;
+  wp_hub_ring(p->hub);
+}
+
+int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
+  int got = next_event(p, timeout_ms, event);
+  if (got > 0) ring_oneself(p);
+  return got;
+}
+
 int wp_more(wp_pool *p, wp_event *event) {
   wp_worker_settle(p);
   if (++p->since_poll >= EVENTS_A_LOOK) return 0;
   return take_event(p, event);
 }
 
-int wp_descriptor(wp_pool *p) { return p->epoll; }
+int wp_descriptor(wp_pool *p) {
+  if (!p->is_watched) {
+    p->is_watched = 1;
+    ring_oneself(p);
+  }
+  return p->epoll;
+}
+
+static int open_alarm(wp_pool *p) {
+  int made = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (made < 0) return -errno;
+  p->alarm = wp_fd_move(made, 3);
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = WP_TOKEN_ALARM};
+  if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->alarm, &e) == 0) return WP_OK;
+  int status = -errno;
+  wp_fd_close(&p->alarm);
+  return status;
+}
+
+int wp_alarm(wp_pool *p, uint64_t at_ns) {
+  int status = p->alarm < 0 && at_ns > 0 ? open_alarm(p) : WP_OK;
+  if (status < 0 || p->alarm < 0) return status;
+  struct itimerspec at = {.it_value = {.tv_sec = (time_t)(at_ns / 1000000000u),
+                                       .tv_nsec = (long)(at_ns % 1000000000u)}};
+  return timerfd_settime(p->alarm, TFD_TIMER_ABSTIME, &at, NULL) < 0 ? -errno
+                                                                    : WP_OK;
+}

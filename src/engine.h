@@ -60,6 +60,7 @@ typedef struct wp_host_worker {
 
 /* What epoll tells of: 0 is the hub, 1 + w the end of worker w, and */
 #define WP_TOKEN_OUTPUT ((uint64_t)1 << 32) /* with w: it has printed */
+#define WP_TOKEN_ALARM ((uint64_t)1 << 33)
 
 struct wp_pool {
   wp_config config;
@@ -70,6 +71,8 @@ struct wp_pool {
   wp_arena arena;
   int epoll;
   int hub;       /* workers ring it when header->host_waits */
+  int alarm;     /* a timer, once wp_alarm has been called */
+  int is_watched, has_rung; /* see wp_descriptor; rung by the host itself */
   unsigned running;
   unsigned pending;
   uint64_t completed; /* tasks, by workers that have ended */

@@ -221,8 +221,14 @@ WP_API int wp_more(wp_pool *pool, wp_event *event);
 WP_API void wp_settle(wp_pool *pool);
 
 /* A descriptor that polls readable when wp_next has something to do, for a
-** host with an event loop of its own. Belongs to the pool. */
+** host with an event loop of its own. From the first call of this on it stays
+** so until wp_next has returned 0. Belongs to the pool. */
 WP_API int wp_descriptor(wp_pool *pool);
+
+/* Has the descriptor poll readable from that time on as well (CLOCK_MONOTONIC
+** in nanoseconds; 0: no longer), until wp_next has looked: for a host with time
+** limits of its own that sleeps in a loop. 0 or -errno. */
+WP_API int wp_alarm(wp_pool *pool, uint64_t at_ns);
 
 /* After a RESULT that is last, or an EXIT that holds, and before the next
 ** wp_next: queues tasks first … first+count-1 of that parcel again. */

@@ -40,7 +40,10 @@ local function is_stopped(pid)
 end
 
 --- Said by whoever brings a limit: until then nobody needs to look.
-function Clock:start() self.is_running = true end
+function Clock:start()
+  self.is_running = true
+  if self.is_watched then self:due() end
+end
 
 -- The shortest limit in force, or infinity.
 function Clock:shortest()
@@ -96,10 +99,8 @@ function Clock:left(w, now)
   return max(left, SHORTEST)
 end
 
---- Looks at all workers if it is time to; returns the seconds until the next
---- look, or nil when nothing has a limit.
----@return number?
-function Clock:due()
+-- Looks at all workers if it is time to; as due.
+function Clock:look()
   if not self.is_running then return nil end
   local shortest = self:shortest()
   if shortest == huge then return nil end
@@ -115,6 +116,26 @@ function Clock:due()
     end
   end
   return max(min(self.next_look - now, shortest), 0)
+end
+
+--- Looks at all workers if it is time to; returns the seconds until the next
+--- look, or nil when nothing has a limit. A host that sleeps in a loop of its
+--- own is woken for it.
+---@return number?
+function Clock:due()
+  local due = self:look()
+  if self.is_watched and (due or self.has_alarm) then
+    self.has_alarm = due ~= nil
+    local ok, message = self.crew.engine:alarm(due)
+    if not ok then error("pool: " .. message, 0) end
+  end
+  return due
+end
+
+--- Said by a host that is going to sleep in a loop of its own.
+function Clock:watch()
+  self.is_watched = true
+  self:due()
 end
 
 --- Adds to a worker's ending what we know of it: that it was late, or that

@@ -154,6 +154,7 @@ function Engine:alive() return self.state ~= "absent" and 1 or 0 end
 function Engine:running() return self.state ~= "absent" end
 function Engine:pid() return core.getpid() end
 function Engine:kill() if self.state == "running" then self:leave() end end
+function Engine:alarm() return self end
 function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" end
 function Engine:claimant() return nil end
 function Engine:waits_for() return false end

@@ -376,12 +376,15 @@ function WorkerPool:poll(seconds)
   return self.queue and self.queue:poll(seconds) or 0
 end
 
---- A descriptor that is readable when poll has work, for event loops; nil
---- when no worker has been started.
+--- A descriptor that is readable when poll has work, a time limit that has
+--- passed included, for event loops; nil when no worker has been started, and
+--- with n_jobs = 0. A pool that has ended and is used again has another one.
 ---@return integer?
 function WorkerPool:fileno()
   check_owner(self, "fileno", 2)
-  return self.crew and self.crew.engine:fileno()
+  if not self.crew then return nil end
+  self.crew.clock:watch()
+  return self.crew.engine:fileno()
 end
 
 --- Waits until one of several results is over, and returns that one; nil
