@@ -24,6 +24,7 @@ local worker = require "workerpool.worker"
 local TAG_BITS, TAG_INDEX = core.TAG_BITS, core.TAG_INDEX
 local MESSAGES = worker.MESSAGES
 
+local MOST_OWNERS = (1 << 63 - TAG_BITS) - 1
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
@@ -78,7 +79,7 @@ function Crew.new(n_jobs, setup, level)
     setup = setup,
     size = n_jobs,
     owners = setmetatable({}, { __mode = "v" }),
-    n_owners = 0,
+    last_owner = 0,    -- the number that was given last
     expected = {},     -- workers whose end we asked for
     missing = {},      -- workers that could not be replaced: when to try again
     false_starts = FalseStarts.new(),
@@ -226,10 +227,13 @@ end
 
 -- ---- owners ------------------------------------------------------------------
 
+--- Numbers come again when all have been used: a crew that is kept alive may see
+--- more calls than a tag has numbers for.
 function Crew:enlist(owner)
-  self.n_owners = self.n_owners + 1
-  self.owners[self.n_owners] = owner
-  return self.n_owners
+  local id = self.last_owner
+  repeat id = id % MOST_OWNERS + 1 until not self.owners[id]
+  self.owners[id], self.last_owner = owner, id
+  return id
 end
 
 function Crew:delist(id)
