@@ -200,8 +200,8 @@ end
 
 -- ---- the map family -------------------------------------------------------------------
 
--- A lazy call that was dropped without its loop ending may be garbage that
--- has not been collected yet.
+-- A call that was dropped, with its loop or its coroutine, may be garbage that has
+-- not been collected yet.
 local function refuse_overlap(self, title, level)
   if self.run then collectgarbage() end
   if self.run then
@@ -256,11 +256,15 @@ local function begin(self, plan, sink, holder, level)
   return run
 end
 
--- Ends a run that is left by an error, the caller's or its own.
+-- Ends a run that is left by an error, the caller's or its own, or whose
+-- coroutine is dropped while the caller's code has yielded.
 local Guard = { __name = "workerpool.guard" }
 Guard.__close = function(guard, thrown)
-  if guard.run then guard.run:abandon(nil, thrown) end
+  if not guard.run then return end
+  guard.run:abandon(nil, thrown)
+  guard.run = nil -- a finalizer would keep the results for one more collection
 end
+Guard.__gc = function(guard) Guard.__close(guard) end
 
 local function collect(self, title, f, tasks, opts, sink)
   local plan = prepare(self, title, f, tasks, opts, 3)
