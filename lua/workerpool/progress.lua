@@ -337,7 +337,13 @@ local function new(total, opts)
   return start(Silent, total, opts)
 end
 
---- What the options progress_bar and progress_bar_options ask for.
+local function is_progress(v)
+  local mt = getmetatable(v)
+  return mt == Bar or mt == Lines or mt == Silent
+end
+
+--- What the options progress_bar and progress_bar_options ask for: one that has
+--- been made by `new` is that itself.
 ---@param wanted boolean|function|table|userdata
 ---@param total? integer
 ---@param opts? table
@@ -345,6 +351,7 @@ end
 local function open(wanted, total, opts)
   if not wanted then return start(Silent, total, opts or {}) end
   if wanted == true then return new(total, opts) end
+  if is_progress(wanted) then return wanted end
   return callback(wanted, total, opts)
 end
 

@@ -50,11 +50,13 @@ local function read(path)
   local done, file = {}, io.open(path, "r")
   if not file then return done end
   local ours <close> = file
-  local first = ours:read("l")
-  if first and first ~= HEADER then return nil, path .. " is not a joblog" end
-  for line in ours:lines("L") do
+  local line, message = ours:read("L")
+  if line and line:match("^[^\n]*") ~= HEADER then return nil, path .. " is not a joblog" end
+  while line do
     if line:sub(-1) == "\n" then note(done, line:sub(1, -2)) end
+    line, message = ours:read("L")
   end
+  if message then return nil, ("cannot read %s: %s"):format(path, message) end
   return done
 end
 
@@ -73,9 +75,17 @@ local function is_torn(file)
   return last ~= "\n"
 end
 
+-- Each line goes out at once, so that a killed run leaves it; and only flush is
+-- sure to say that it did not: the C library keeps what it could not write, and
+-- takes that for written.
+local function write(file, text)
+  file:write(text)
+  return file:flush()
+end
+
 local function begin(file, is_new)
-  if is_new then return file:write(HEADER, "\n") end
-  if is_torn(file) then return file:write("\n") end
+  if is_new then return write(file, HEADER .. "\n") end
+  if is_torn(file) then return write(file, "\n") end
   return true
 end
 
@@ -87,10 +97,8 @@ end
 local function open(path, resume)
   local file, message = io.open(path, resume and "a+" or "w")
   if not file then return nil, message end
-  -- Whole lines, so that a killed run leaves them.
-  file:setvbuf("line")
   local ok, failure = begin(file, not resume or file:seek("end") == 0)
-  if not ok then return nil, failure end
+  if not ok then return nil, ("%s: %s"):format(path, failure) end
   return setmetatable({ file = file }, Log)
 end
 
@@ -101,7 +109,7 @@ end
 --- Adds a task that is over.
 ---@param entry table seq, worker, start, runtime, status, task (its preview)
 function Log:add(entry)
-  local ok, message = self.file:write(("%d\t%s\t%s\t%s\t%s\t%s\n"):format(
+  local ok, message = write(self.file, ("%d\t%s\t%s\t%s\t%s\t%s\n"):format(
     entry.seq, entry.worker or "-", seconds(entry.start), seconds(entry.runtime),
     entry.status, entry.task))
   if not ok then error("cannot write the joblog: " .. message, 0) end

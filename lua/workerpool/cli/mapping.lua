@@ -8,10 +8,10 @@ local commandline = require "workerpool.cli.commandline"
 local core = require "workerpool.core"
 local halt = require "workerpool.cli.halt"
 local joblog = require "workerpool.cli.joblog"
+local progress = require "workerpool.progress"
 local unheard = require "workerpool.cli.unheard"
 local workerpool = require "workerpool"
 
-local FLUSH_SECONDS = 0.1 -- how long a result may wait in our buffer
 local CLEAR_LINE = "\r\27[K"
 
 local Mapping = { __name = "workerpool.Mapping" }
@@ -30,7 +30,7 @@ local function new(plan)
     reported = 0,        -- the failures among them
     failed = 0,          -- all failures
     failures = {},       -- by index: those that have not had their turn
-    flushed = core.now(), output = io.stdout,
+    output = io.stdout,
     -- Tasks report the monotonic clock, which all processes share.
     epoch = os.time() - core.now(),
   }, Mapping)
@@ -138,14 +138,12 @@ local function check_written(ok, message)
   if not ok then error("cannot write the results: " .. message, 0) end
 end
 
+-- What a log has as done must be there, whatever becomes of us.
 function Mapping:print(text)
   local output = self.output
   local ok, message = output:write(text, "\n")
+  if ok and self.log then ok, message = output:flush() end
   if not ok then check_written(ok, message) end
-  local now = core.now()
-  if now - self.flushed < FLUSH_SECONDS then return end
-  self.flushed = now
-  check_written(output:flush())
 end
 
 local function pop(map, index)
@@ -188,6 +186,20 @@ local function limits(halting, n_jobs)
   return 1, halting.when == "soon" and 2 * math.max(n_jobs, 1) or nil
 end
 
+-- What is told of progress, often and while all wait for a slow task, too: then
+-- what has been printed goes out.
+function Mapping:bar()
+  local bar = progress.new(nil, {
+    file = io.stderr, unit = "line", style = not self.plan.bar and "none" or nil,
+  })
+  local update = bar.update
+  function bar.update(...)
+    check_written(self.output:flush())
+    return update(...)
+  end
+  return bar
+end
+
 function Mapping:options(n_jobs)
   local plan = self.plan
   local chunk_size, max_tasks_active = limits(plan.halt, n_jobs)
@@ -198,8 +210,7 @@ function Mapping:options(n_jobs)
     on_message = self.log and function(index, worker, start)
       self.starts[index] = { worker, start }
     end or nil,
-    progress_bar = plan.bar,
-    progress_bar_options = plan.bar and { file = io.stderr, unit = "line" } or nil,
+    progress_bar = self:bar(),
   }
 end
 
