@@ -5,7 +5,10 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local fifo = require "workerpool.fifo"
 local worker = require "workerpool.worker"
+
+local LONGEST_SLEEP = 3600 -- seconds; a system takes no infinity
 
 local Engine = { __name = "workerpool.inline" }
 Engine.__index = Engine
@@ -100,12 +103,12 @@ end
 function Engine.new(setup)
   return setmetatable({
     setup = setup, state = "absent", parcels = {}, first = 1, last = 0,
-    events = {}, event = nil, n_completed = 0,
+    events = fifo.new(), event = nil, n_completed = 0,
   }, Engine)
 end
 
 function Engine:push(event)
-  self.events[#self.events + 1] = event
+  self.events:put(event)
 end
 
 -- ---- figures ----------------------------------------------------------------
@@ -237,21 +240,29 @@ function Engine:settle()
   self.held = nil
 end
 
-function Engine:next()
+--- Waits where there is nothing to work for: a task is to be tried again later.
+---@param seconds? number
+function Engine:next(seconds)
   if self.held then return self:tell(self.held) end
-  if #self.events == 0 and (self.state == "running" or self.state == "stopping") then
+  if not self:has_event() and (self.state == "running" or self.state == "stopping") then
     self:work()
   end
-  local event = self.events[1]
-  self.held = self.holds and event or nil
-  table.remove(self.events, 1)
-  if not event then return "timeout" end
-  return self:tell(event)
+  local event = self.events:pop()
+  if event then
+    self.held = self.holds and event or nil
+    return self:tell(event)
+  end
+  if seconds and self.state == "running" then core.sleep(math.min(seconds, LONGEST_SLEEP)) end
+  return "timeout"
+end
+
+function Engine:has_event()
+  return self.events[self.events.first] ~= nil
 end
 
 --- What is here without working for it.
 function Engine:more()
-  if self.held or #self.events > 0 then return self:next() end
+  if self.held or self:has_event() then return self:next() end
   return "timeout"
 end
 

@@ -171,7 +171,9 @@ local function write(text, file)
   if type(file) ~= "string" then return (file or io.stdout):write(text) end
   local opened <close>, message = io.open(file, "w")
   if not opened then return nil, message end
-  return opened:write(text)
+  opened:write(text)
+  local ok, failure = opened:flush()
+  return ok, failure and file .. ": " .. failure
 end
 
 local function check_file(file)
