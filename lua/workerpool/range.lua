@@ -18,11 +18,12 @@ function Range:__len()
 end
 
 -- Integer arithmetic may wrap on the way in a huge range, but the element
--- itself lies within it, so what comes out is right.
+-- itself lies within it, so what comes out is right. An infinite step is never made.
 function Range:__index(i)
   i = type(i) == "number" and tointeger(i)
   if not i or i < 1 or i > rawget(self, "_count") then return nil end
-  return rawget(self, "_first") + (i - 1) * rawget(self, "_step")
+  local first = rawget(self, "_first")
+  return i == 1 and first or first + (i - 1) * rawget(self, "_step")
 end
 
 function Range:__tostring()
@@ -42,10 +43,14 @@ local function unsigned_quotient(n, d)
   return q
 end
 
+local function is_empty(first, last, step)
+  return step > 0 and first > last or step < 0 and first < last
+end
+
 -- How many integers: nil when there are more than an integer can count. The
 -- distance between the ends may need 64 bits without a sign.
 local function count_integers(first, last, step)
-  if step > 0 and first > last or step < 0 and first < last then return 0 end
+  if is_empty(first, last, step) then return 0 end
   local distance = step > 0 and last - first or first - last
   local steps = unsigned_quotient(distance, step > 0 and step or -step)
   if steps < 0 or steps == math.maxinteger then return nil end
@@ -53,9 +58,8 @@ local function count_integers(first, last, step)
 end
 
 local function count_floats(first, last, step)
-  local steps = (last - first) / step
-  if steps < 0 then return 0 end
-  return tointeger(math.floor(steps) + 1)
+  if is_empty(first, last, step) then return 0 end
+  return tointeger(math.floor((last - first) / step) + 1)
 end
 
 -- A float limit of an integer range, cut to what integers can reach.

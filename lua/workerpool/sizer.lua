@@ -1,6 +1,6 @@
 -- How many tasks the next chunk should have.
 --
--- Fixed: when chunk_size or n_splits is given. Sizes may be fractional; the
+-- Fixed: when chunk_size or n_splits is given. Sizes may be fractional: the
 -- k-th chunk ends at the k-th multiple, rounded up, so 2.5 gives 3, 2, 3, 2.
 --
 -- Adaptive: else. A chunk should cost about TARGET seconds of work: enough
@@ -33,20 +33,11 @@ local function whole(x)
   return x < 2 ^ 53 and ceil(x - SLACK) or math.maxinteger
 end
 
--- The end of the k-th chunk, counted in tasks.
-function Fixed:_end_of(k)
-  if self._length then
-    local share, rest = self._length // self._splits, self._length % self._splits
-    return k * share + (k * rest + self._splits - 1) // self._splits
-  end
-  return whole(k * self._size)
-end
-
 function Fixed:next(remaining, _in_flight)
   local from = self._end
   if from == math.maxinteger then return max(1, remaining or from) end
   self._k = self._k + 1
-  self._end = self:_end_of(self._k)
+  self._end = whole(self._k * self._size)
   local n = self._end - from
   if remaining and n > remaining then n = remaining end
   return max(1, n)
@@ -67,15 +58,34 @@ function Constant:next(remaining)
   return max(1, remaining)
 end
 
-local function fixed(size, splits, length)
-  if size and tointeger(size) then
-    return setmetatable({ _size = tointeger(size) }, Constant)
+local function fixed(size)
+  if tointeger(size) then return setmetatable({ _size = tointeger(size) }, Constant) end
+  return setmetatable({ _size = size, _k = 0, _end = 0 }, Fixed)
+end
+
+-- So many chunks: each has its share, and the rest of the division is spread. The
+-- k-th ends at the k-th part of the whole, rounded up; `_over` is how far above
+-- that the last one ended, in parts of a task. A product could overflow.
+---@class workerpool.Sizer
+local Split = { __name = "workerpool.sizer.split", observe = Fixed.observe }
+Split.__index = Split
+
+function Split:next(remaining)
+  local n, rest = self._share, self._rest
+  if self._over >= rest then
+    self._over = self._over - rest
+  else
+    n, self._over = n + 1, self._over + (self._splits - rest)
   end
-  if not size then splits = max(1, min(splits, length)) end
+  if remaining and n > remaining then n = remaining end
+  return max(1, n)
+end
+
+local function split(splits, length)
+  splits = max(1, min(splits, length))
   return setmetatable({
-    _size = size, _splits = splits, _length = not size and length or nil,
-    _k = 0, _end = 0,
-  }, Fixed)
+    _splits = splits, _share = length // splits, _rest = length % splits, _over = 0,
+  }, Split)
 end
 
 -- Adaptive sizes --------------------------------------------------------------------
@@ -136,7 +146,7 @@ local function new(opts)
     error((opts.title or "map") .. ": n_splits needs a length: give iterable_len, or chunk_size",
       (opts.level or 1) + 1)
   end
-  return fixed(nil, opts.n_splits, opts.length)
+  return split(opts.n_splits, opts.length)
 end
 
 return { new = new, TARGET = TARGET, MOST = MOST }
