@@ -9,6 +9,14 @@ local unpack = table.unpack
 local Loop = { __name = "workerpool.Loop" }
 Loop.__index = Loop
 
+-- An error ends the call, also where somebody catches it and asks for more: what
+-- raised it (the caller's iterator or a function of the caller's) has left the call
+-- in the midst of something.
+local Ending = {}
+function Ending.__close(ending, thrown)
+  if thrown ~= nil then ending.loop:close(thrown) end
+end
+
 -- The run must go when nobody can ask for its results any more.
 function Loop:__gc() self:close() end
 function Loop:__close(thrown) self:close(thrown) end
@@ -23,6 +31,7 @@ end
 -- handed all of the last one, which had `handed` tasks.
 function Loop:advance(handed)
   if self.ended then return nil end
+  local _ <close> = self.ending
   local run = self.run
   if not run then run = self:begin() end
   run:check_going()
@@ -76,7 +85,8 @@ end
 --- Returns the four values of a generic for.
 ---@param begin fun(loop: table): table starts the call, puts it into loop.run
 local function loop(begin)
-  local self = setmetatable({ begin = begin }, Loop)
+  local self = setmetatable({ begin = begin, ending = setmetatable({}, Ending) }, Loop)
+  self.ending.loop = self
   return stepper(self), nil, nil, self
 end
 

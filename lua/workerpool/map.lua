@@ -43,7 +43,7 @@ function Run.new(pool, crew, plan, sink)
     completed = 0,     -- tasks whose results are here
     open_chunks = 0,   -- results here, not yet handed to the caller
     waiting = waiting.new(), -- tasks that are to be tried again
-    attempts = {},     -- by task, from the second on
+    attempts = {},     -- by task that is tried again: how often it has been tried
     failed = 0,        -- tasks that have failed for good
     repeated = 0,      -- tasks that were completed, but are tried again
     failures = {},
@@ -205,23 +205,32 @@ function Run:result(engine, tag_index, first, count, last, elapsed, w)
   if count > 0 then
     self:note_done(count)
     local failed = self.sink:read(engine, self, tag_index + first, count)
-    if failed > 0 then self:settle_failures(tag_index, w) end
+    if failed > 0 then
+      self:settle_failures(tag_index, first, count, w)
+    elseif count == 1 then
+      self.attempts[tag_index + first] = nil
+    end
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
   self:adapt(max(first + count, 1), elapsed)
 end
 
--- The failures that the sink has met in the event at hand. Arguments are read
--- again from the parcel, which begins with task `tag_index`.
-function Run:settle_failures(tag_index, w)
+-- The failures that the sink has met in the event at hand, in the order of their
+-- tasks, up to one that ends the call. Arguments are read again from the parcel,
+-- which begins with task `tag_index`.
+function Run:settle_failures(tag_index, first, count, w)
   local failures = self.failures
   self.failures = {}
-  for index, err in pairs(failures) do
-    if self.over then return end
-    err = errors.from(err, index, w)
-    err.attempt = self:attempt_of(index)
-    self:decide(index, err, function() return self.crew:arguments_at(index - tag_index) end)
+  for offset = first, first + count - 1 do
+    if self.over or self.error then return end
+    local index = tag_index + offset
+    local err = failures[index]
+    if err ~= nil then
+      err = errors.from(err, index, w)
+      err.attempt = self:attempt_of(index)
+      self:decide(index, err, function() return self.crew:arguments_at(offset) end)
+    end
   end
 end
 
@@ -251,6 +260,7 @@ end
 -- the results as an error or a value, or ends the call.
 function Run:decide(index, err, arguments)
   if err.attempt <= self.opts.retries and self:try_again(index, err, arguments) then return end
+  self.attempts[index] = nil
   local policy = self.opts.on_error
   self.failed = self.failed + 1
   if policy == "raise" then return self:fail(err) end
