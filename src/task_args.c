@@ -30,9 +30,10 @@ static int is_packed(lua_State *L, lua_Integer *n) {
   }
   lua_pushvalue(L, AT_N);
   lua_rawget(L, -2);
-  *n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
+  int is_count = lua_type(L, -1) == LUA_TNUMBER; /* 2.0 is one, "2" is none */
+  *n = is_count ? lua_tointegerx(L, -1, &is_count) : -1;
   lua_pop(L, 1);
-  if (*n >= 0) return 1;
+  if (is_count && *n >= 0) return 1;
   int has_first = lua_rawgeti(L, -1, 1) != LUA_TNIL;
   lua_pop(L, 1);
   *n = (lua_Integer)lua_rawlen(L, -1);

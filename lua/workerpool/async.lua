@@ -11,6 +11,7 @@ local kinds = require "workerpool.kinds"
 local options = require "workerpool.options"
 local refusals = require "workerpool.refusals"
 local snapshot = require "workerpool.snapshot"
+local source = require "workerpool.source"
 
 local unpack, pack = table.unpack, table.pack
 
@@ -150,10 +151,15 @@ function Queue:job_for(f)
   return self.job
 end
 
+-- More than MOST_ARGUMENTS no stack takes: they are refused when they are sent.
+local FEW_ARGUMENTS, MOST_ARGUMENTS = 250, 1000000
+
 local function packed(args)
   if args == nil then return { n = 0 } end
   if type(args) ~= "table" or debug.getmetatable(args) then return pack(args) end
-  return pack(unpack(args, 1, math.tointeger(args.n) or #args))
+  local n = source.count_arguments(args)
+  if n <= FEW_ARGUMENTS then return pack(unpack(args, 1, n)) end
+  return table.move(args, 1, math.min(n, MOST_ARGUMENTS), 1, { n = n })
 end
 
 --- Sends a task, and returns it: its `state` is false until it is over, then

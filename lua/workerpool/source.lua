@@ -33,8 +33,8 @@ local function inner(self)
 end
 
 local function list_length(t)
-  local n = type(t) == "table" and tointeger(rawget(t, "n"))
-  return n or #t
+  local n = type(t) == "table" and rawget(t, "n")
+  return type(n) == "number" and tointeger(n) or #t
 end
 
 function Single:__len() return list_length(inner(self)) end
@@ -66,9 +66,23 @@ end
 
 -- From an element to arguments --------------------------------------------------
 
+local function is_count(n)
+  n = type(n) == "number" and tointeger(n)
+  return n and n >= 0
+end
+
+--- How many arguments are in a list: its field n, if that is a count, or else its
+--- length.
+---@param list table without metatable
+---@return integer
+local function count_arguments(list)
+  local n = list.n
+  return is_count(n) and tointeger(n) or #list
+end
+
 --- How many arguments an element stands for, and the list that holds them:
---- a table without metatable that has a field n or [1] is that list itself,
---- all else is one argument.
+--- a table without metatable that has a count in its field n, or [1], is that list
+--- itself, all else is one argument. The same in C: src/task_args.c.
 ---@param element any
 ---@param whole? boolean never unpack
 ---@return integer n
@@ -77,10 +91,8 @@ local function arguments(element, whole)
   if whole or type(element) ~= "table" or debug.getmetatable(element) then
     return 1, { element }
   end
-  local n = element.n
-  if n == nil and element[1] == nil then return 1, { element } end
-  n = tointeger(n)
-  return n and n >= 0 and n or #element, element
+  if not is_count(element.n) and element[1] == nil then return 1, { element } end
+  return count_arguments(element), element
 end
 
 -- The source ---------------------------------------------------------------------
@@ -303,6 +315,7 @@ return {
   new = new,
   single = single,
   arguments = arguments,
+  count_arguments = count_arguments,
   unpack_arguments = function(element, whole)
     local n, list = arguments(element, whole)
     return unpack(list, 1, n)
