@@ -37,7 +37,8 @@ end
 -- getinfo counts levels from the top, so each call costs what its level is
 -- deep: after a stack overflow there are 200,000, and only some are looked at.
 
--- The deepest level there is, counted from the caller of this function.
+--- The deepest level there is, counted from the caller of this function.
+---@return integer
 local function last_level()
   local below, beyond = 1, 2
   while getinfo(beyond, "l") do below, beyond = beyond, beyond * 2 end
@@ -84,4 +85,4 @@ local function of_task(level)
   return table.concat(lines, "\n")
 end
 
-return { of_task = of_task }
+return { of_task = of_task, last_level = last_level }
