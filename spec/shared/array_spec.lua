@@ -326,3 +326,28 @@ describe("Shared numbers in a pool", function()
     assert.are.equal(before.bytes, after.bytes)
   end)
 end)
+
+describe("What cannot be made", function()
+  helper.guard()
+
+  local CALLS = {
+    ["a type that there is not"] = { Array, "zz", 3 },
+    ["a value that does not fit"] = { Array, "b", { 1000 } },
+    ["a length below 0"] = { Array, "b", -1 },
+    ["a Value of a string"] = { Value, "i", "x" },
+    ["an option that there is not"] = { Value, "i", 1, { locked = true } },
+    ["a Semaphore below 0"] = { workerpool.Semaphore, -1 },
+  }
+  for what, call in pairs(CALLS) do
+    it("is blamed on the line that asked for it: " .. what, function()
+      local line
+      local ok, message = pcall(function()
+        line = debug.getinfo(1, "l").currentline + 1
+        local made = call[1](table.unpack(call, 2))
+        return made
+      end)
+      assert.is_false(ok)
+      assert.matches(("/array_spec.lua:%d: "):format(line), message, 1, true)
+    end)
+  end
+end)
