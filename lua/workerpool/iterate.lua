@@ -11,10 +11,10 @@ Loop.__index = Loop
 
 -- An error ends the call, also where somebody catches it and asks for more: what
 -- raised it (the caller's iterator or a function of the caller's) has left the call
--- in the midst of something.
+-- in the midst of something. A call that could not begin may begin later.
 local Ending = {}
 function Ending.__close(ending, thrown)
-  if thrown ~= nil then ending.loop:close(thrown) end
+  if thrown ~= nil and ending.loop.run then ending.loop:close(thrown) end
 end
 
 -- The run must go when nobody can ask for its results any more.

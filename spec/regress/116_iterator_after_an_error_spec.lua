@@ -25,6 +25,16 @@ describe("An iterator of imap whose call has raised", function()
     end
   end
 
+  it("begins later if it was refused", function()
+    local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
+    local first, second = pool:imap(task, { 1 }), pool:imap(task, { 2 })
+    first()
+    assert.is_false(pcall(second))
+    assert.is_nil(first())
+    assert.are.same({ 1, 2 }, { second() })
+    assert.is_nil(second())
+  end)
+
   local CALLS = {
     on_error = { options = { on_error = boom } },
     retry_delay = { options = { retries = 1, retry_delay = boom } },
