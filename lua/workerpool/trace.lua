@@ -133,23 +133,30 @@ function Trace:write_events(put)
   for _, piece in ipairs(self.tasks) do self:write_tasks(put, table.unpack(piece)) end
 end
 
+-- As assert, which would say where it stands in this file.
+local function checked(ok, message)
+  if not ok then error(message, 0) end
+  return ok
+end
+
 function Trace:write_to(file)
   local separator = '{"displayTimeUnit":"ms","traceEvents":[\n'
   self:write_events(function(text)
-    assert(file:write(separator, text))
+    checked(file:write(separator, text))
     separator = ",\n"
   end)
-  assert(file:write(format('\n],"otherData":{"call":%s,"events_left_out":%d}}\n',
+  checked(file:write(format('\n],"otherData":{"call":%s,"events_left_out":%d}}\n',
     quoted(self.title), self.left_out)))
 end
 
--- nil, or a message.
+-- nil, or a message. Ctrl-C is passed on.
 function Trace:save()
   local ok, message = pcall(function()
-    local file <close> = assert(io.open(self.path, "w"))
+    local file <close> = checked(io.open(self.path, "w"))
     self:write_to(file)
-    assert(file:flush())
+    checked(file:flush())
   end)
+  if errors.is_interrupt(message) then error(message, 0) end
   if not ok then return format("%s: cannot write the trace: %s", self.title, message) end
 end
 

@@ -161,12 +161,25 @@ describe("a trace", function()
     assert.are.same({ 1, n = 1 }, pool:map(nap, { 1 }))
   end)
 
+  it("may be interrupted while it is written", function()
+    local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
+    local open = io.open
+    io.open = function(name, mode) -- luacheck: ignore 122
+      if mode == "w" then error("interrupted!", 0) end
+      return open(name, mode)
+    end
+    local ok, err = pcall(pool.map, pool, nap, { 1 }, { trace = helper.tmpdir() .. "/trace" })
+    io.open = open -- luacheck: ignore 122
+    assert.are.same({ false, "interrupted!" }, { ok, err })
+    assert.are.equal(1, #pool:map(nap, { 1 }))
+  end)
+
   it("says so when the disk is full", function()
     if not io.open("/dev/full", "a") then return end
     local pool <close> = WorkerPool { n_jobs = 1 }
     local ok, err = pcall(pool.map, pool, nap, { 1 }, { trace = "/dev/full" })
     assert.is_false(ok)
-    assert.matches("cannot write the trace", err.message)
+    assert.are.equal("map: cannot write the trace: No space left on device", err.message)
     assert.are.same({ 1, n = 1 }, err.results[1])
   end)
 end)
