@@ -9,6 +9,7 @@
 #include "workerpool_lua.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <poll.h>
@@ -183,6 +184,14 @@ static int run(lua_State *L, int argc, char **argv) {
   return EXIT_FAILURE;
 }
 
+/* A standard stream that is closed would be the next file that is opened, and
+** results would go into a joblog. What cannot be read or written stays so. */
+static void occupy_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0)
+      (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
   lua_State *L = luaL_newstate();
   if (!L) {
@@ -192,6 +201,7 @@ int main(int argc, char **argv) {
   main_state = L;
   /* A worker leaves signals as they are: its host decides. */
   if (!is_worker()) {
+    occupy_streams();
     catch(SIGINT);
     catch(SIGTERM);
   }

@@ -350,4 +350,49 @@ describe("workerpool map refuses", function()
       assert.matches(case[3], done.stderr, 1, true)
     end)
   end
+
+  it("a number of jobs in the environment that is none", function()
+    local done = helper.run({ helper.host, "map", "x" }, { stdin = "1\n",
+      env = { WORKERPOOL_JOBS = "some" } })
+    assert.equal(2, done.status)
+    assert.equal('workerpool map: $WORKERPOOL_JOBS: wanted an integer from 0 to 1024, got "some"\n'
+      .. "Try 'workerpool map --help'.\n", done.stderr)
+    done = helper.run({ helper.host, "map", "-j1", "x" }, { stdin = "1\n",
+      env = { WORKERPOOL_JOBS = "some" } })
+    assert.equal("1\n", done.stdout)
+  end)
+end)
+
+-- The joblog took the place of a standard output that was closed, and the results
+-- stood in it.
+describe("workerpool map with a standard stream that is closed", function()
+  local function run(redirection)
+    local log = helper.tmpdir() .. "/log"
+    local done = helper.run(("printf '1\\n2\\n' | { %s map -j1 --joblog %s x; } %s"):format(
+      helper.host, log, redirection))
+    return done, helper.read(log)
+  end
+
+  it("cannot write its results", function()
+    for _, redirection in ipairs { ">&-", ">&- 2>&-" } do
+      local done, log = run(redirection)
+      assert.equal(255, done.status)
+      assert.equal("Seq\tWorker\tStart\tRuntime\tStatus\tTask\n", log)
+      assert.equal(redirection == ">&-"
+        and "workerpool: cannot write the results: Bad file descriptor\n" or "", done.stderr)
+    end
+  end)
+
+  it("cannot read its tasks", function()
+    local done = helper.run(("%s map --joblog %s/log x <&-"):format(helper.host, helper.tmpdir()))
+    assert.equal(255, done.status)
+    assert.equal("workerpool: cannot read the tasks: Bad file descriptor\n", done.stderr)
+  end)
+
+  it("does without a standard error", function()
+    local done, log = run("2>&-")
+    assert.equal(0, done.status)
+    assert.equal("1\n2\n", done.stdout)
+    assert.equal(3, select(2, log:gsub("\n", "")))
+  end)
 end)

@@ -11,6 +11,7 @@ local host = require "workerpool.cli.host"
 local input = require "workerpool.cli.input"
 local joblog = require "workerpool.cli.joblog"
 local mapping = require "workerpool.cli.mapping"
+local settings = require "workerpool.options"
 local unheard = require "workerpool.cli.unheard"
 local values = require "workerpool.cli.values"
 
@@ -99,6 +100,14 @@ local function open_joblog(options)
   return done or {}, log
 end
 
+-- nil where neither the command line nor the environment says.
+local function jobs_of(options)
+  if options.jobs then return options.jobs end
+  local n, message = settings.jobs_from_environment(os.getenv("WORKERPOOL_JOBS"))
+  if message then fail(message) end
+  return n
+end
+
 local function wants_bar(options)
   if options.progress ~= nil then return options.progress end
   return core.is_tty(io.stderr) and not core.is_tty(io.stdout)
@@ -112,7 +121,8 @@ local function plan_of(options, rest)
   local plan = {
     f = compiled(rest), format = format_for(options),
     read = (options.null and input.records or input.lines)(io.stdin),
-    tag = options.tag, unordered = options.unordered, n_jobs = options.jobs, seed = options.seed,
+    tag = options.tag, unordered = options.unordered,
+    n_jobs = jobs_of(options), seed = options.seed,
     timeout = options.timeout, retries = options.retries,
     halt = not options["keep-going"] and options.halt or nil,
     bar = wants_bar(options),
