@@ -48,12 +48,10 @@ describe("A shared object in what cannot be sent", function()
 
   it("is sent with the others, when the one behind cannot be", function()
     local pool <close> = workerpool.WorkerPool { n_jobs = 1 }
-    local arrays, tasks = {}, {}
+    local tasks = {}
     for i = 1, 30 do
-      arrays[i] = workerpool.Array("q", { i })
-      tasks[i] = { arrays[i], i % 3 == 0 and io.stdout or nil, n = 2 }
+      tasks[i] = { workerpool.Array("q", { i }), i % 3 == 0 and io.stdout or nil, n = 2 }
     end
-    arrays = nil
     local results = pool:map(function(array) return array[1] end, tasks,
       { chunk_size = 10, on_error = "collect" })
     for i = 1, 30 do
