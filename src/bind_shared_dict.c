@@ -137,7 +137,26 @@ static int push_found(lua_State *L) {
   return 1;
 }
 
-/* Plain values are copied out, for they are short as a rule. */
+/* A value is copied out: decoding it may run finalizers, and they may want the
+** dict. But handles in it have to be received before others take them away. */
+static int get_long(lua_State *L, wp_dict *d, const key *k) {
+  wp_box *box = wp_box_push(L);
+  int at = lua_gettop(L), status = WP_OK;
+  box->bytes.len = 0;
+  enter(L, d);
+  wp_dict_record *r = wp_dict_find(d, k->span, k->hash);
+  wp_span value = r ? wp_record_value(r) : (wp_span){NULL, 0};
+  int has_handles = r && r->n_tickets > 0;
+  if (!has_handles)
+    status = wp_bytes_append(&box->bytes, value.data, value.length);
+  leave(L, d);
+  if (status < 0) luaL_error(L, "not enough memory");
+  if (has_handles) return run_locked(L, d, k, push_found, 0);
+  if (r) wp_value_push(L, box->bytes.data, box->bytes.len);
+  wp_box_keep(L, at);
+  return r != NULL;
+}
+
 #define SHORT 256
 static int get_key(lua_State *L, wp_dict *d, int at) {
   key k;
@@ -150,7 +169,7 @@ static int get_key(lua_State *L, wp_dict *d, int at) {
   if (r && is_plain) memcpy(copy, value.data, value.length);
   leave(L, d);
   if (!r) return 0;
-  if (!is_plain) return run_locked(L, d, &k, push_found, 0);
+  if (!is_plain) return get_long(L, d, &k);
   wp_value_push(L, copy, value.length);
   return 1;
 }

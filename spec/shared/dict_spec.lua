@@ -13,6 +13,30 @@ local function refused(pattern, f, ...)
   assert.matches(pattern, tostring(message))
 end
 
+describe("A Dict whose values are read", function()
+  helper.guard()
+
+  it("may be used by finalizers meanwhile", function()
+    local dict, value = workerpool.Dict(), {}
+    for i = 1, 500 do value[i] = { i, ("x"):rep(i % 50) } end
+    dict.value = value
+    local ended, failure = false, nil
+    local function litter()
+      setmetatable({}, { __gc = function()
+        if ended then return end
+        local ok, err = pcall(dict.incr, dict, "finalized")
+        if not ok then failure = err end
+        litter()
+      end })
+    end
+    for _ = 1, 20 do litter() end
+    for _ = 1, 300 do assert.are.equal(500, #dict.value) end
+    ended = true
+    assert.is_nil(failure)
+    assert.is_true(dict.finalized > 10)
+  end)
+end)
+
 describe("A Dict", function()
   helper.guard()
 
