@@ -162,7 +162,7 @@ wp_ending wp_launch_ending(wp_pool *p, unsigned w) {
     int knows = p->server && p->n_servers == hw->server;
     return knows ? wp_server_ending(p->server, hw->pid) : ending;
   }
-  (void)wp_process_reap(hw->pid, 1, &ending);
+  (void)wp_process_reap(hw->pid, hw->pidfd, 1, &ending);
   return ending;
 }
 

@@ -254,21 +254,34 @@ void wp_process_signal(pid_t pid, int pidfd, int signal) {
   if (pid > 0) kill(pid, signal);
 }
 
-static wp_ending ending_of(int status) {
+static wp_ending ending_of(const siginfo_t *info) {
   wp_ending e = {.known = 1};
-  if (WIFSIGNALED(status)) e.signal = WTERMSIG(status);
-  if (WIFEXITED(status)) e.exit_code = WEXITSTATUS(status);
+  if (info->si_code == CLD_EXITED) e.exit_code = info->si_status;
+  else e.signal = info->si_status;
   return e;
 }
 
-int wp_process_reap(pid_t pid, int block, wp_ending *ending) {
-  int status;
-  pid_t got;
+static int await_end(idtype_t type, id_t id, int block, siginfo_t *info) {
+  int got;
+  *info = (siginfo_t){0};
   do {
-    got = waitpid(pid, &status, block ? 0 : WNOHANG);
+    got = waitid(type, id, info, WEXITED | (block ? 0 : WNOHANG));
   } while (got < 0 && errno == EINTR);
-  if (got == 0) return 0;
-  *ending = got == pid ? ending_of(status) : (wp_ending){0};
+  return got;
+}
+
+#define BY_PIDFD ((idtype_t)3) /* P_PIDFD, which older headers do not have */
+
+int wp_process_reap(pid_t pid, int pidfd, int block, wp_ending *ending) {
+  siginfo_t info;
+  int got = -1;
+  errno = EBADF;
+  if (pidfd >= 0) got = await_end(BY_PIDFD, (id_t)pidfd, block, &info);
+  /* Not that of a process any more, or the kernel cannot wait for one. */
+  if (got < 0 && (errno == EBADF || errno == EINVAL))
+    got = await_end(P_PID, (id_t)pid, block, &info);
+  if (got == 0 && info.si_pid == 0) return 0;
+  *ending = got == 0 ? ending_of(&info) : (wp_ending){0};
   return 1;
 }
 

@@ -53,8 +53,9 @@ int wp_process_watch(pid_t pid);
 ** else have reaped the child, its pid may be a stranger's by now. */
 void wp_process_signal(pid_t pid, int pidfd, int signal);
 
-/* Reaps; waits until it is dead when `block`. 1 and *ending, or 0. */
-int wp_process_reap(pid_t pid, int block, wp_ending *ending);
+/* Reaps; waits until it is dead when `block`. 1 and *ending, or 0. By pidfd
+** where there is one, for the same reason. */
+int wp_process_reap(pid_t pid, int pidfd, int block, wp_ending *ending);
 
 /* Leaves a child: flushes its own output, runs no handlers of the parent. */
 _Noreturn void wp_process_leave(int exit_code);

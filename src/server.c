@@ -227,7 +227,7 @@ void wp_server_stop(wp_server *s) {
   wp_server_hang_up(s);
   if (s->owner == getpid() && s->pid > 0) {
     wp_process_signal(s->pid, s->pidfd, SIGCONT); /* to read that it ends */
-    (void)wp_process_reap(s->pid, 1, &ending);
+    (void)wp_process_reap(s->pid, s->pidfd, 1, &ending);
   }
   wp_fd_close(&s->pidfd);
   wp_free(s, sizeof(*s));
@@ -253,7 +253,7 @@ static void report_endings(int socket, int signals, pid_t *children,
   while (read(signals, &info, sizeof(info)) > 0) continue;
   for (unsigned i = 0; i < *n;) {
     report r = {.pid = children[i]};
-    if (!wp_process_reap(children[i], 0, &r.ending)) {
+    if (!wp_process_reap(children[i], -1, 0, &r.ending)) {
       i++;
       continue;
     }

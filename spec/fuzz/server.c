@@ -46,9 +46,12 @@ int __wrap_wp_process_fork(pid_t *pid, int *pidfd) {
 }
 
 /* Every child has ended when it is asked for. */
-int __wrap_wp_process_reap(pid_t pid, int block, wp_ending *ending);
-int __wrap_wp_process_reap(pid_t pid, int block, wp_ending *ending) {
+int __wrap_wp_process_reap(pid_t pid, int pidfd, int block,
+                           wp_ending *ending);
+int __wrap_wp_process_reap(pid_t pid, int pidfd, int block,
+                           wp_ending *ending) {
   (void)pid;
+  (void)pidfd;
   (void)block;
   *ending = (wp_ending){.known = 1};
   return 1;

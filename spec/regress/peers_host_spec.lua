@@ -63,6 +63,24 @@ describe("a host", function()
     assert.are.equal(ALL_WELL, out, result.stderr)
   end)
 
+  it("that has a child with the number of a worker which vanished", function()
+    local words = { "unshare", "--pid", "--fork", "--mount-proc", "--kill-child" }
+    if not os.execute(table.concat(words, " ") .. " true 2>/dev/null") then return end
+    for _, word in ipairs { "env", "--ignore-signal=CHLD", helper.lua } do words[#words + 1] = word end
+    words[#words + 1] = program [[
+      local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
+      pool:map(same, { 1 })
+      local worker = pool.crew.engine:pid(0)
+      os.execute("kill -KILL " .. worker .. "; sleep 0.1")
+      io.open("/proc/sys/kernel/ns_last_pid", "w"):write(worker - 1):close()
+      local child = io.popen("exec sleep 60")
+      print(io.open("/proc/" .. worker .. "/comm") ~= nil, pool:map(same, { 1, 2 }).n)
+      os.execute("kill " .. worker)]]
+    local done = helper.run(words, { timeout = 20 })
+    assert.is_nil(done.timed_out)
+    assert.are.equal("true\t2\n", done.stdout, done.stderr)
+  end)
+
   it("that ignores SIGPIPE and SIGTERM", function()
     local out, result = started { "env", "--ignore-signal=PIPE,TERM,HUP,INT" }
     assert.are.equal(ALL_WELL, out, result.stderr)
