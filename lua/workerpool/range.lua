@@ -26,6 +26,11 @@ function Range:__index(i)
   return i == 1 and first or first + (i - 1) * rawget(self, "_step")
 end
 
+-- A map goes by the three numbers, so an element of one's own would be lost.
+function Range:__newindex(i)
+  error(format("range: a range cannot be changed, not even at %s", kinds.got(i)), 2)
+end
+
 function Range:__tostring()
   local first, step, count = self._first, self._step, self._count
   if count == 0 then return "workerpool.range(0)" end
