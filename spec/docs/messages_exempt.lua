@@ -4,7 +4,8 @@
 
 return {
   { why = "wrong use, told at the caller's line, that already says what was wanted and what came",
-    "wanted ", " expected", "must be a number", "give chunk_size or n_splits", "a range cannot be changed", "is a number, got",
+    "wanted ", " expected", "must be a number", "give chunk_size or n_splits", "is a number, got",
+    "a range cannot be changed",
     "called with a dot", "n_splits needs a length", "unknown typecode", "a key is a string",
     "another class is called", "'step' is zero", "more numbers than can be counted",
     "cannot be negative", "cannot hold nil", "nan cannot be a key", "out of range",
