@@ -27,7 +27,9 @@ local AsyncResult = {
 AsyncResult.__index = AsyncResult
 
 local function check_process(self, title, level)
-  refusals.dot(self, AsyncResult, "result", title, level + 1)
+  if getmetatable(self) ~= AsyncResult then
+    refusals.dot(self, AsyncResult, "result", title, level + 1)
+  end
   if self._queue.pid ~= core.getpid() then
     error("this result belongs to the process that asked for it; a task that "
       .. "waited on its own pool would wait for ever", level + 1)

@@ -101,7 +101,6 @@ end
 
 -- Looks at all workers if it is time to; as due.
 function Clock:look()
-  if not self.is_running then return nil end
   local shortest = self:shortest()
   if shortest == huge then return nil end
   local now = core.now()
@@ -123,6 +122,7 @@ end
 --- own is woken for it.
 ---@return number?
 function Clock:due()
+  if not self.is_running then return nil end
   local due = self:look()
   if self.is_watched and (due or self.has_alarm) then
     self.has_alarm = due ~= nil

@@ -2,7 +2,6 @@
 -- dot, pools of another process, workers where there may be none. All blame the
 -- caller: `level` counts as in error(), 1 is the line that calls the check.
 
-local core = require "workerpool.core"
 local kinds = require "workerpool.kinds"
 local worker = require "workerpool.worker"
 
@@ -21,10 +20,8 @@ function refusals.dot(self, class, noun, title, level)
 end
 
 --- A worker has copies of its host's pools; they are of no use there.
----@param pool table
 ---@param level integer
-function refusals.other_process(pool, level)
-  if pool.owner == core.getpid() then return end
+function refusals.other_process(level)
   error("this pool belongs to the process that made it; a task cannot use it "
     .. "(make a pool of its own, in a pool with daemon = false)", level + 1)
 end
