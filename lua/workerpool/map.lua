@@ -449,9 +449,9 @@ function Run:abandon(err, thrown)
   if not self.over then
     local _ <close> = self.ending
     self.over = true
-    self:close_bar(reason_of(self.error, thrown))
     self.crew:abandon(self.id)
     self:retire()
+    self:close_bar(reason_of(self.error, thrown)) -- last: it may be the caller's, and raise
   end
   if err then error(err, 0) end
 end

@@ -4,7 +4,10 @@
 -- out, and the loop ended as if all were done.
 
 local helper = require "spec.support.helper"
-local WorkerPool = require("workerpool").WorkerPool
+local workerpool = require "workerpool"
+local WorkerPool = workerpool.WorkerPool
+
+local function boom() error("boom", 0) end
 
 describe("An iterator of imap whose call has raised", function()
   helper.guard()
@@ -13,8 +16,6 @@ describe("An iterator of imap whose call has raised", function()
     if x % 3 == 0 then error("a multiple of three") end
     return x
   end
-
-  local function boom() error("boom", 0) end
 
   local function failing_tasks()
     local i = 0
@@ -63,4 +64,34 @@ describe("An iterator of imap whose call has raised", function()
       end
     end
   end
+end)
+
+-- A progress function that raised at the end of a call which was left kept that call's
+-- tasks in the queue: the next one waited until workers had done them all.
+describe("A call that is left", function()
+  helper.guard()
+
+  it("has taken back its tasks when its progress function raises", function()
+    local pool <close> = WorkerPool { n_jobs = 1, keep_alive = true }
+    local ran = workerpool.Value("q", 0)
+    local function count(x)
+      ran:add(1)
+      require("workerpool.core").sleep(0.01)
+      return x
+    end
+    local ok, message = pcall(function()
+      for i in pool:imap(count, workerpool.range(400), {
+        chunk_size = 200,
+        progress_bar = function(p)
+          if p.stopped then boom() end
+        end,
+      }) do
+        if i == 1 then break end
+      end
+    end)
+    assert.are.same({ false, "boom" }, { ok, message })
+    local before = ran.value
+    assert.are.equal(7, pool:map(function(x) return x end, { 7 })[1])
+    assert.are.equal(before, ran.value)
+  end)
 end)
