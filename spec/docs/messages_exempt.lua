@@ -22,7 +22,7 @@ return {
     "^code with another number", "^a table with the class of a userdata$" },
   { why = "the page has it as `cannot send PATH: TEXT`", "^light userdata$" },
   { why = "no message: a name that is looked up or an end of a line",
-    "^__workerpool_p?u?n?p?ack$", "^__workerpool_stays$", "^success$", "%-%-help'", "^workerpool: line" },
+    "^success$", "%-%-help'", "^workerpool: line" },
   { why = "cannot be seen but by who changes this library", "^the worker was stopped$",
     "^the codec has been collected$", "^interrupted!$" },
 }
