@@ -11,7 +11,7 @@
 **   engine:start(w) -> true            engine:announce(bytes) -> job
 **   engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket, bytes
-**   engine:waits_for(w) -> whether parcels wait that have it as their target
+**   engine:is_reading() -> whether the data of an event is being read just now
 ** What comes back is in bind_event.c.
 */
 #include "bind_engine.h"
@@ -25,7 +25,7 @@
 
 wp_lua_engine *wp_lua_engine_check(lua_State *L) {
   wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
-  if (!e->pool) luaL_error(L, "the pool is closed");
+  if (!e->pool || e->is_closing) luaL_error(L, "the pool is closed");
   if (!wp_is_owner(e->pool))
     luaL_error(L, "this pool belongs to process %d and cannot be used in "
                   "process %d", (int)e->owner, (int)getpid());
@@ -71,8 +71,7 @@ static void interrupt_thread(unsigned worker, void *ud) {
   wp_thread_interrupt(((wp_lua_engine *)ud)->threads, worker);
 }
 
-static int engine_gc(lua_State *L) {
-  wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+static void shut(lua_State *L, wp_lua_engine *e) {
   wp_pool *pool = e->pool;
   e->pool = NULL;
   if (pool) wp_close(pool);
@@ -80,7 +79,48 @@ static int engine_gc(lua_State *L) {
   e->threads = NULL;
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, e);
+}
+
+static int engine_gc(lua_State *L) {
+  shut(L, luaL_checkudata(L, 1, WP_ENGINE_NAME));
   return 0;
+}
+
+static int engine_close(lua_State *L) {
+  wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+  if (e->reading) e->is_closing = 1;
+  else shut(L, e);
+  return 0;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+/* Nothing that Lua would run can be relied on to say that it is over: Ctrl-C may
+** come first. So what is raised is caught, and raised again. The engine stays on
+** the stack, for a crew that is closed lets go of it. */
+int wp_lua_engine_reading(lua_State *L, lua_CFunction body) {
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  int n = lua_gettop(L);
+  lua_pushvalue(L, 1);
+  lua_pushcfunction(L, body);
+  lua_rotate(L, 1, 2);
+  e->reading++;
+  int status = lua_pcall(L, n, LUA_MULTRET, 0);
+  if (--e->reading == 0 && e->is_closing) shut(L, e);
+  return status == LUA_OK ? lua_gettop(L) - 1 : lua_error(L);
+}
+
+void wp_lua_engine_check_idle(lua_State *L, const wp_lua_engine *e) {
+  if (!e->reading) return;
+  lua_pushliteral(L, "a finalizer or __workerpool_unpack cannot wait for the "
+                     "pool that reads a result just then");
+  lua_error(L);
+}
+
+static int engine_is_reading(lua_State *L) {
+  wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
+  lua_pushboolean(L, e->reading > 0);
+  return 1;
 }
 
 #define MOST_WORDS 16
@@ -328,12 +368,6 @@ static int engine_abandon(lua_State *L) {
   return 1;
 }
 
-static int engine_waits_for(lua_State *L) {
-  wp_lua_engine *e = wp_lua_engine_check(L);
-  lua_pushboolean(L, wp_waits_for(e->pool, check_worker(L, e, 2)));
-  return 1;
-}
-
 static int engine_claimant(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   int w = wp_claimant(e->pool, (uint64_t)luaL_checkinteger(L, 2));
@@ -345,7 +379,8 @@ static int engine_claimant(lua_State *L) {
 void wp_bind_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"set_output", engine_set_output}, {"set_setup", engine_set_setup},
-      {"alive", engine_alive},       {"close", engine_gc},
+      {"alive", engine_alive},       {"close", engine_close},
+      {"is_reading", engine_is_reading},
       {"start", engine_start},       {"stop", engine_stop},
       {"kill", engine_kill},         {"running", engine_running},
       {"pid", engine_pid},           {"fileno", engine_fileno},
@@ -356,7 +391,7 @@ void wp_bind_engine(lua_State *L) {
       {"submit", engine_submit},     {"cancel", engine_cancel},
       {"abandon", engine_abandon},   {"holding", engine_holding},
       {"completed", engine_completed}, {"noted", engine_noted},
-      {"claimant", engine_claimant}, {"waits_for", engine_waits_for},
+      {"claimant", engine_claimant},
       {NULL, NULL}};
   luaL_newmetatable(L, WP_ENGINE_NAME);
   luaL_newlib(L, methods);

@@ -79,6 +79,7 @@ static int push_answer(lua_State *L, wp_lua_engine *e, int got) {
 
 static int engine_next(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine_check_idle(L, e);
   if (e->is_held) return push_event(L, e);
   int got = wp_next(e->pool, to_ms(L, 2), &e->event);
   wp_follow_interrupt(L);
@@ -88,6 +89,7 @@ static int engine_next(lua_State *L) {
 
 static int engine_more(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine_check_idle(L, e);
   if (e->is_held) return push_event(L, e);
   return push_answer(L, e, wp_more(e->pool, &e->event));
 }
@@ -107,7 +109,7 @@ static int engine_settle(lua_State *L) {
 }
 
 /* stack: engine, codec, base, lists, failures */
-static int engine_read(lua_State *L) {
+static int take_results(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_codec *c = wp_codec_check(L, 2);
   lua_Integer base = luaL_checkinteger(L, 3);
@@ -120,7 +122,11 @@ static int engine_read(lua_State *L) {
   return 2;
 }
 
-static int engine_values(lua_State *L) {
+static int engine_read(lua_State *L) {
+  return wp_lua_engine_reading(L, take_results);
+}
+
+static int take_values(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_codec *c = wp_codec_check(L, 2);
   int n;
@@ -128,10 +134,15 @@ static int engine_values(lua_State *L) {
   return n;
 }
 
-static int engine_ending(lua_State *L) {
+static int engine_values(lua_State *L) {
+  return wp_lua_engine_reading(L, take_values);
+}
+
+static int take_ending(lua_State *L) {
   static const char *const phases[] = {"start", "init", "idle", "task",
                                        "exit"};
-  const wp_event *v = &wp_lua_engine_check(L)->event;
+  wp_lua_engine *e = wp_lua_engine_check(L);
+  const wp_event *v = &e->event;
   lua_createtable(L, 0, 4);
   wp_set_integer(L, "pid", v->pid);
   lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
@@ -146,7 +157,11 @@ static int engine_ending(lua_State *L) {
   return 1;
 }
 
-static int engine_arguments(lua_State *L) {
+static int engine_ending(lua_State *L) {
+  return wp_lua_engine_reading(L, take_ending);
+}
+
+static int take_arguments(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_codec *c = wp_codec_check(L, 2);
   lua_Integer index = luaL_checkinteger(L, 3);
@@ -157,6 +172,10 @@ static int engine_arguments(lua_State *L) {
   if (status < 0) return wp_push_failure(L, status);
   lua_settop(L, 2);
   return wp_tasks_arguments(L, c, data, length, index + skip);
+}
+
+static int engine_arguments(lua_State *L) {
+  return wp_lua_engine_reading(L, take_arguments);
 }
 
 static int engine_again(lua_State *L) {

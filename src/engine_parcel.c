@@ -259,11 +259,6 @@ int wp_claimant(const wp_pool *p, uint64_t ticket) {
   return state < WP_SLOT_CLAIMED || w >= p->config.n_workers ? -1 : (int)w;
 }
 
-int wp_waits_for(const wp_pool *p, unsigned w) {
-  return w < p->config.n_workers &&
-         wp_queue_waiting(&p->region.queues[1 + w]);
-}
-
 uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w) {
   for (uint32_t slot = 0; slot < p->n_used; slot++) {
     uint64_t owner = atomic_load(&p->region.slots[slot].owner);

@@ -166,9 +166,6 @@ WP_API unsigned wp_abandon(wp_pool *pool, uint64_t low, uint64_t high,
 
 /* The worker that has claimed it, or -1. */
 WP_API int wp_claimant(const wp_pool *pool, uint64_t ticket);
-/* Whether parcels wait that have worker w as their target. It may be yes in
-** vain where some have been cancelled. */
-WP_API int wp_waits_for(const wp_pool *pool, unsigned w);
 
 typedef enum wp_event_type {
   WP_EVENT_RESULT = 1, /* results of some tasks of a parcel, in order */

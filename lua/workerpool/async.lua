@@ -126,7 +126,6 @@ function Queue.new(pool, crew)
     pending = 0,
     handled = 0,   -- results that have come in
     overflow = fifo.new(), -- tasks that the engine had no room for
-    raised = fifo.new(),   -- by callbacks, and not yet told
     lists = { {} }, failures = {},
   }, Queue)
   self.id = crew:enlist(self)
@@ -203,10 +202,11 @@ function Queue:refuse(task, err)
 end
 
 -- False when the engine has no room. One that has been sent is read again from
--- its parcel when it is tried again.
+-- its parcel when it is tried again. What packs its arguments may have ended it.
 function Queue:send(task, args, job)
   local crew = self.crew
   local written, err = core.write_tasks(crew.writer, { args }, 1, 1, false)
+  if task.state then return true end
   if written == 0 then
     self:refuse(task, err)
     return true
@@ -222,7 +222,7 @@ function Queue:send_again(task, args)
   local ok, job = pcall(self.job_for, self, task.f)
   if ok then return self:send(task, args, job) end
   if errors.is_interrupt(job) then error(job, 0) end
-  self:refuse(task, job)
+  if not task.state then self:refuse(task, job) end
   return true
 end
 
@@ -236,7 +236,7 @@ end
 -- to here, so the first may be another when a task has been sent.
 function Queue:send_overflow()
   local overflow = self.overflow
-  while overflow[overflow.first] do
+  while overflow[overflow.first] and not self.crew.closed do
     local task = overflow[overflow.first]
     if self.tasks[task.id] == task and not self:send_again(task, task.args) then return end
     if overflow[overflow.first] == task then overflow:pop() end
@@ -266,35 +266,36 @@ local function call_back(task)
   end
 end
 
--- What a callback raises where the caller does not expect it is raised by the
--- next poll, wait or get.
+-- Callbacks are called by whoever looks at what comes in, maybe a map that has
+-- nothing to do with them. What they raise is for the next poll, wait or get.
 function Queue:protected(f, ...)
   local ok, err = pcall(f, ...)
   if ok then return end
   if errors.is_interrupt(err) then error(err, 0) end
-  self.raised:put { err }
+  self.pool.raised:put { err }
 end
 
 function Queue:raise_deferred()
-  local first = self.raised:pop()
+  local first = self.pool.raised:pop()
   if first then error(first[1], 0) end
 end
 
--- Bookkeeping first, the user's code last: when a callback raises, nothing
--- is lost but what it would have done.
+-- Bookkeeping first, the user's code last: it may do anything with the pool,
+-- and find each task as what it is.
 function Queue:settle(task, values, err)
   self:book(task, values, err)
   self:protected(call_back, task)
 end
 
--- The same for the task of the event at hand. What interrupts us before it is
--- taken (Ctrl-C, which a caller may catch, to go on) has the event come again.
--- Whoever waits, maybe a map, takes events: so what has no room goes out here.
-function Queue:conclude(task, values, err)
-  self:book(task, values, err)
+-- Calls what is to hear of the event at hand, which has been booked. What
+-- interrupts us before it is taken (Ctrl-C, which a caller may catch, to go on)
+-- has the event come again. Whoever waits, maybe a map, takes events: so what has
+-- no room goes out here.
+function Queue:conclude(task, is_over, output)
   self.crew:settle()
   self:send_overflow()
-  call_back(task)
+  if output then self:hear(task, output) end
+  if is_over then self:protected(call_back, task) end
 end
 
 -- What the one result in the event at hand has left in the lists.
@@ -308,17 +309,19 @@ local function take_values(lists)
   return values
 end
 
-function Queue:result(engine, id, _, count, _, _, w)
+function Queue:result(id, _, count, _, _, w)
   if count == 0 then return self.crew:settle() end
-  local task = self.tasks[id]
-  engine:read(self.crew.reader, 1, self.lists, self.failures)
-  local err = self.failures[1]
+  self.crew.engine:read(self.crew.reader, 1, self.lists, self.failures)
+  local task, err = self.tasks[id], self.failures[1]
   self.failures[1] = nil
   local values = take_values(self.lists)
   if not task then return self.crew:settle() end
-  if err == nil then return self:conclude(task, values) end
+  if err == nil then
+    self:book(task, values)
+    return self:conclude(task, true)
+  end
   local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
-  self:failed(task, errors.from(err, id, w), args)
+  self:conclude(task, self:failed(task, errors.from(err, id, w), args))
 end
 
 local function cancelled(id)
@@ -327,7 +330,7 @@ local function cancelled(id)
   }
 end
 
--- `args`: what it can be tried again with, if it can.
+-- `args`: what it can be tried again with, if it can. Is it over now?
 function Queue:failed(task, err, args)
   err.attempt = task.attempt
   if task.cancelled then
@@ -335,35 +338,35 @@ function Queue:failed(task, err, args)
   elseif args and task.attempt <= task.opts.retries then
     task.attempt = task.attempt + 1
     if not self:send_again(task, args) then self:put_off(task, args) end
-    return self.crew:settle()
+    return false
   end
-  self:conclude(task, nil, err)
+  self:book(task, nil, err)
+  return true
 end
 
-function Queue:lost(engine, index, first, count, ending, w)
+function Queue:lost(index, first, count, ending, w)
   local task = self.tasks[index + first]
   if not task then return self.crew:settle() end
-  if ending.innocent then
-    task.ticket = engine:again(first, count)
+  if ending.innocent and not task.cancelled then
+    task.ticket = self.crew.engine:again(first, count)
     return self.crew:settle()
   end
   local args = self.crew:arguments_at(first)
   local err = self.crew.crash_of(ending, w, {
     task_index = task.id, args = args and errors.preview(args) or nil,
   })
-  if not ending.output then return self:failed(task, err, args) end
-  -- An error of the listener's must not keep the task from ending.
-  self.crew:settle()
-  local heard, thrown = pcall(self.printed, self, task.id, ending.output)
-  self:failed(task, err, args)
-  if not heard then error(thrown, 0) end
+  self:conclude(task, self:failed(task, err, args), ending.output)
 end
 
 function Queue.message() end
 
+function Queue:hear(task, text)
+  if task.opts.on_output then self:protected(task.opts.on_output, task.id, text) end
+end
+
 function Queue:printed(id, text)
   local task = self.tasks[id]
-  if task and task.opts.on_output then task.opts.on_output(id, text) end
+  if task then self:hear(task, text) end
 end
 
 function Queue:limit_of(id)
@@ -371,16 +374,26 @@ function Queue:limit_of(id)
   return task and task.opts.task_timeout
 end
 
+--- Ends all tasks with an error; returns them, for `tell`.
+---@return table[]
+function Queue:end_all(err)
+  local ended = {}
+  for _, task in pairs(self.tasks) do ended[#ended + 1] = task end
+  table.sort(ended, function(a, b) return a.id < b.id end)
+  self.overflow = fifo.new()
+  for _, task in ipairs(ended) do self:book(task, nil, err) end
+  return ended
+end
+
+--- Calls the callbacks of tasks that have been ended.
+---@param ended table[]
+function Queue:tell(ended)
+  for _, task in ipairs(ended) do self:protected(call_back, task) end
+end
+
 -- A worker's init failed, or workers cannot live: nothing queued will run.
 function Queue:fail(err)
-  local ids = {}
-  for id in pairs(self.tasks) do ids[#ids + 1] = id end
-  table.sort(ids)
-  self.overflow = fifo.new()
-  for _, id in ipairs(ids) do
-    local task = self.tasks[id]
-    if task then self:settle(task, nil, err) end
-  end
+  self:tell(self:end_all(err))
 end
 
 function Queue:cancel(task)
@@ -398,29 +411,21 @@ end
 
 -- ---- waiting ------------------------------------------------------------------------
 
-function Queue:is_live()
-  return self.pool.crew == self.crew
-end
-
 --- Makes room when more has been sent than the engine takes.
 function Queue:relieve()
   if self:has_overflow() then self:protected(self.poll, self, 0) end
 end
 
---- Waits until all is with the engine.
-function Queue:send_all()
-  self:wait(function() return not self:has_overflow() end)
-end
-
 --- Handles what has come in, for at most `seconds`; returns the number of
 --- results. Never more than there are tasks now: callbacks may send others.
 function Queue:poll(seconds)
-  if self.raised[self.raised.first] then self:raise_deferred() end
+  self:raise_deferred()
   self:send_overflow()
   local before, deadline = self.handled, core.now() + (seconds or 0)
   local most = before + math.max(self.pending, 1)
-  while self.handled < most and self:is_live()
+  while self.handled < most and not self.crew.closed
     and self.crew:pump(math.max(deadline - core.now(), 0)) do
+    self:raise_deferred()
     if core.now() >= deadline and (seconds or 0) > 0 then break end
   end
   return self.handled - before
@@ -430,8 +435,8 @@ end
 function Queue:wait(condition, timeout)
   local deadline = timeout and core.now() + timeout
   while not condition() do
-    if self.raised[self.raised.first] then self:raise_deferred() end
-    if not self:is_live() then return condition() end
+    self:raise_deferred()
+    if self.crew.closed then return condition() end
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return false end
     self.crew:revive()
@@ -439,6 +444,7 @@ function Queue:wait(condition, timeout)
     if had_overflow then self:send_overflow() end
     -- A task that could not be sent is over.
     if not (had_overflow and condition()) then self.crew:pump(left) end
+    self:raise_deferred()
   end
   return true
 end

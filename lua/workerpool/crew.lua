@@ -5,8 +5,8 @@
 -- A parcel's tag is (owner << 40 | task index), so an event tells whose it
 -- is. An owner is a map call under way (map.lua) or the apply queue
 -- (async.lua), an object with the methods
---   result(engine, index, first, count, last, elapsed, worker)
---   lost(engine, index, first, count, ending, worker)
+--   result(index, first, count, last, elapsed, worker)
+--   lost(index, first, count, ending, worker)
 --   message(index, values...)      fail(err)      printed(index, text)
 --   limit_of(index) -> seconds that this task may run, or nil
 -- and, if it calls take() itself when it is done with an event, takes_events.
@@ -16,6 +16,7 @@ local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local FalseStarts = require "workerpool.false_starts"
 local Inline = require "workerpool.inline"
+local leaving = require "workerpool.leaving"
 local oom = require "workerpool.oom"
 local output = require "workerpool.output"
 local start = require "workerpool.start"
@@ -27,7 +28,6 @@ local MESSAGES = worker.MESSAGES
 local MOST_OWNERS = (1 << 63 - TAG_BITS) - 1
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
-local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
 -- What may help when there is no worker, by the system's word: -ECHILD, -EAGAIN,
 -- -ENOMEM.
 local CURES = {
@@ -42,6 +42,7 @@ local RETRY_SECONDS = 0.25 -- until a worker that could not be replaced is tried
 
 local Crew = { __name = "workerpool.Crew" }
 Crew.__index = Crew
+leaving.extend(Crew)
 
 -- A fork copies one thread; locks that others hold stay locked in the copy.
 local has_warned = false
@@ -80,7 +81,7 @@ function Crew.new(n_jobs, setup, level)
     size = n_jobs,
     owners = setmetatable({}, { __mode = "v" }),
     last_owner = 0,    -- the number that was given last
-    expected = {},     -- workers whose end we asked for
+    expected = {},     -- workers whose end we asked for: "left" or "killed"
     missing = {},      -- workers that could not be replaced: when to try again
     false_starts = FalseStarts.new(),
     wanted = 0,        -- workers that there should be
@@ -108,6 +109,8 @@ function Crew:launch(w)
     self.frozen = core.freeze(not self.has_started)
     self.has_started = true
   end
+  -- To freeze is to collect, and a finalizer may have asked for it, too.
+  if self.engine:running(w) then return true end
   local ok, message, status = self.engine:start(w)
   if ok then
     self.expected[w] = nil
@@ -123,6 +126,12 @@ function Crew:start(w)
   end
 end
 
+-- A dead worker has a successor as long as somebody may want it.
+function Crew:wants(w)
+  return w < self.wanted and next(self.owners) ~= nil and not self.engine:running(w)
+    and not (self.closed or self.closing or self.hopeless or self.leaving)
+end
+
 -- As long as there are others, a worker that cannot be replaced now is when it
 -- can: a system that is short of something need not stay so.
 function Crew:start_soon(w)
@@ -133,7 +142,7 @@ end
 
 function Crew:start_missing()
   for w, due in pairs(self.missing) do
-    if self.engine:running(w) or self.closed or self.closing or self.hopeless then
+    if not self:wants(w) then
       self.missing[w] = nil
     elseif core.now() >= due then
       self:start_soon(w)
@@ -144,6 +153,7 @@ end
 -- Makes sure that the first n workers live.
 function Crew:ensure(n)
   while self:pump(0) do end -- deaths that nobody has looked at yet
+  if self.closed then return end
   self.wanted = math.max(n, 1, self.wanted)
   for w = 0, self.wanted - 1 do
     if not self.engine:running(w) then self:start(w) end
@@ -162,67 +172,6 @@ function Crew:each_running(f)
   for w = 0, math.max(self.size, 1) - 1 do
     if self.engine:running(w) then f(w) end
   end
-end
-
-function Crew:dismiss(w)
-  self.expected[w] = true
-  self.engine:stop(w)
-end
-
--- A worker that is told to leave again goes on if somebody has stopped it, even
--- in a function: no limit has ended that.
-function Crew:dismiss_stopped()
-  self:each_running(function(w)
-    if clock.is_stopped(self.engine:pid(w)) then self.engine:stop(w) end
-  end)
-end
-
--- Ctrl-C while workers are leaving, and somebody waits for that: they go now.
-local Leaving = {}
-Leaving.__close = function(leaving, thrown)
-  if errors.is_interrupt(thrown) then leaving.crew:break_off() end
-end
-
-function Crew:break_off()
-  self.hopeless = true
-  self:kill_now()
-  -- Before the deaths are looked at, which would be taken for crashes.
-  self:tell_all(errors.new { kind = "cancelled", message = "the pool was terminated" })
-  self:kill_all()
-end
-
--- Lets every worker finish what is queued and leave; returns the first error
--- of an init or exit function that no call has been told of, if any.
-function Crew:stop_all()
-  local _ <close> = setmetatable({ crew = self }, Leaving)
-  self.leaving = true
-  self:each_running(function(w) self:dismiss(w) end)
-  while self.engine:alive() > 0 do
-    if not self:pump(LOOK_FOR_STOPPED) then self:dismiss_stopped() end
-  end
-  return self.phase_error
-end
-
-function Crew:kill(w)
-  self.expected[w] = true
-  self.engine:kill(w)
-end
-
-function Crew:kill_now()
-  self.closing = true
-  self:each_running(function(w) self:kill(w) end)
-end
-
-function Crew:kill_all()
-  self:kill_now()
-  while self.engine:alive() > 0 and not self.broken do self:pump() end
-end
-
-function Crew:close()
-  self.closed = true
-  self.engine:close()
-  if self.frozen then core.thaw() end
-  self.heap:close()
 end
 
 -- ---- owners ------------------------------------------------------------------
@@ -287,9 +236,9 @@ function Crew:take()
 end
 
 --- Nobody reads the event at hand any more, so what it takes up is free for what
---- is sent next: it is in a processor's cache yet. A callback may have closed us.
+--- is sent next: it is in a processor's cache yet.
 function Crew:settle()
-  if not self.closed then self.engine:settle() end
+  self.engine:settle()
 end
 
 function Crew:take_for(owner)
@@ -321,7 +270,7 @@ on_message[MESSAGES.printed] = function(self, _, tag)
 end
 
 on_message[MESSAGES.init_failed] = function(self, w)
-  self.expected[w] = true
+  self.expected[w] = "left"
   self:give_up((self.engine:values(self.reader)))
 end
 
@@ -331,7 +280,7 @@ on_message[MESSAGES.exit_failed] = function(self)
 end
 
 on_message[MESSAGES.retired] = function(self, w)
-  self.expected[w] = true
+  self.expected[w] = "left"
 end
 
 on_message[MESSAGES.trace] = function(self, w, tag)
@@ -345,15 +294,23 @@ on_message[MESSAGES.exited] = function(self)
   list[#list + 1] = results.n > 1 and results or results[1]
 end
 
+local SIGKILL = 9
+
+-- We have killed it for the sake of one task, which may have been over just then:
+-- another one, that it had begun, is not to blame.
+function Crew:absolve(expected, ending)
+  if expected == "killed" and ending.signal == SIGKILL and not ending.timeout then
+    ending.innocent = true
+  end
+end
+
 local on_event = {}
 
 function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts:forget()
   if self.holds then self:take_for(owner) end
-  if owner then
-    owner:result(self.engine, tag & TAG_INDEX, first, count, last, elapsed, w)
-  end
+  if owner then owner:result(tag & TAG_INDEX, first, count, last, elapsed, w) end
 end
 
 function on_event.output(self, w, stream, text, tag)
@@ -374,7 +331,6 @@ local START_HINT = "it could not be started, or could not load what it needs; "
   .. "see what it wrote to standard error"
 
 local OOM_HINT = "the kernel killed a process for want of memory just then; see memory_limit"
-local SIGKILL = 9
 
 local function crash_of(ending, w, fields)
   fields = fields or {}
@@ -418,40 +374,24 @@ function on_event.exit(self, w, tag, first, count)
   local expected = self.expected[w]
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
+  self:absolve(expected, ending)
   ending.in_phase = (ending.phase == "exit" or ending.phase == "init")
     and self.engine:inspect(w).started ~= 0
   self.relay:finish(w)
   if ending.phase ~= "start" and ending.phase ~= "init" then self.false_starts:forget() end
   local owner = tag and self.owners[tag >> TAG_BITS]
   self:take_for(owner)
+  -- Code of the caller's may wait for what only its successor can do.
+  self.missing[w] = 0
   if owner then
-    owner:lost(self.engine, tag & TAG_INDEX, first, count, ending, w)
+    owner:lost(tag & TAG_INDEX, first, count, ending, w)
   elseif not expected or ending.timeout or ending.in_phase then
     self:bury_idle(w, ending)
   end
   self:settle()
-  self:replace(w)
+  self:start_missing()
 end
 
--- While the crew is leaving: only if there is work that nobody else might do,
--- for this worker or, when no other is left, for any.
-function Crew:replace_leaving(w)
-  local engine = self.engine
-  if not engine:waits_for(w) and (engine:alive() > 0 or engine:pending() == 0) then return end
-  self:start(w)
-  self:dismiss(w)
-end
-
--- A dead worker has a successor as long as somebody may want it.
-function Crew:replace(w)
-  if self.closed or self.closing or self.hopeless then return end
-  if w >= self.wanted or self.engine:running(w) then return end
-  if self.leaving then
-    self:replace_leaving(w)
-  elseif next(self.owners) then
-    self:start_soon(w)
-  end
-end
 
 -- Whoever waits for a task needs a worker: one may be missing when the event of
 -- another's death was broken off, or it could not be replaced just then.

@@ -156,11 +156,10 @@ end
 function Engine:alive() return self.state ~= "absent" and 1 or 0 end
 function Engine:running() return self.state ~= "absent" end
 function Engine:pid() return core.getpid() end
-function Engine:kill() if self.state == "running" then self:leave() end end
 function Engine:alarm() return self end
 function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" end
 function Engine:claimant() return nil end
-function Engine:waits_for() return false end
+function Engine:is_reading() return false end
 function Engine:holding() return nil end
 function Engine:noted() return 0 end
 function Engine:set_output() end
@@ -172,6 +171,10 @@ function Engine:pending() return self.last - self.first + 1 end
 
 function Engine:stop()
   if self.state == "running" then self.state = "stopping" end
+end
+
+function Engine:kill()
+  if self.state == "running" or self.state == "stopping" then self:leave() end
 end
 
 function Engine:submit(job, codec, tag, count, flags)

@@ -179,7 +179,7 @@ function Run:feed()
 end
 
 function Run:send_chunks(chunks, tasks)
-  while chunks > 0 and tasks > 0 and not self.error do
+  while chunks > 0 and tasks > 0 and not self.error and not self.over do
     local sent = self.source:exhausted() and 0 or self:send_chunk(tasks)
     if sent == 0 then
       self.fed = true
@@ -201,10 +201,10 @@ end
 
 --- A result event: `count` tasks of a parcel that begins with task
 --- `tag_index`, from the one with the offset `first` on.
-function Run:result(engine, tag_index, first, count, last, elapsed, w)
+function Run:result(tag_index, first, count, last, elapsed, w)
   if count > 0 then
     self:note_done(count)
-    local failed = self.sink:read(engine, self, tag_index + first, count)
+    local failed = self.sink:read(self, tag_index + first, count)
     if failed > 0 then
       self:settle_failures(tag_index, first, count, w)
     elseif count == 1 then
@@ -216,20 +216,31 @@ function Run:result(engine, tag_index, first, count, last, elapsed, w)
   self:adapt(max(first + count, 1), elapsed)
 end
 
+-- The arguments of failed tasks, by index, if they may be tried again: read once
+-- more from the parcel of the event at hand, which begins with task `tag_index`.
+function Run:arguments_of(failures, tag_index)
+  local found = {}
+  if self.opts.retries == 0 and type(self.opts.on_error) == "string" then return found end
+  for index in pairs(failures) do
+    found[index] = self.crew:arguments_at(index - tag_index)
+  end
+  return found
+end
+
 -- The failures that the sink has met in the event at hand, in the order of their
--- tasks, up to one that ends the call. Arguments are read again from the parcel,
--- which begins with task `tag_index`.
+-- tasks, up to one that ends the call. The event is not looked at any more when the
+-- caller's code is called, which may wait for others.
 function Run:settle_failures(tag_index, first, count, w)
   local failures = self.failures
   self.failures = {}
-  for offset = first, first + count - 1 do
+  local args = self:arguments_of(failures, tag_index)
+  for index = tag_index + first, tag_index + first + count - 1 do
     if self.over or self.error then return end
-    local index = tag_index + offset
     local err = failures[index]
     if err ~= nil then
       err = errors.from(err, index, w)
       err.attempt = self:attempt_of(index)
-      self:decide(index, err, function() return self.crew:arguments_at(offset) end)
+      self:decide(index, err, args[index])
     end
   end
 end
@@ -237,7 +248,7 @@ end
 function Run:settle_alone(index, err)
   err.attempt = self:attempt_of(index)
   self:note_done(1)
-  self:decide(index, err, nil)
+  self:decide(index, err)
 end
 
 function Run:attempt_of(index)
@@ -246,42 +257,53 @@ end
 
 -- ---- failures -------------------------------------------------------------------
 
+-- Calls code of the caller's for an event, which may come while the caller waits
+-- for something else: what it raises ends the call, and comes out there.
+function Run:ask(f, ...)
+  local got = table.pack(pcall(f, ...))
+  if got[1] then return table.unpack(got, 2, got.n) end
+  if errors.is_interrupt(got[2]) then error(got[2], 0) end
+  self:fail(got[2])
+end
+
 function Run:delay_after(attempt)
   local delay = self.opts.retry_delay
   if type(delay) == "number" then return delay end
-  local seconds = delay(attempt)
+  local seconds = self:ask(delay, attempt)
   if seconds == nil then return 0 end
   if type(seconds) == "number" and seconds == seconds then return seconds end
-  error(("%s: retry_delay returned %s; wanted a number of seconds")
-    :format(self.title, kinds.got(seconds)), 0)
+  self:fail(("%s: retry_delay returned %s; wanted a number of seconds")
+    :format(self.title, kinds.got(seconds)))
+  return 0
 end
 
 -- What becomes of a failed task: it is tried again, takes its place among
 -- the results as an error or a value, or ends the call.
-function Run:decide(index, err, arguments)
-  if err.attempt <= self.opts.retries and self:try_again(index, err, arguments) then return end
+function Run:decide(index, err, args)
+  if self.over then return end
+  if err.attempt <= self.opts.retries and self:try_again(index, err, args) then return end
   self.attempts[index] = nil
   local policy = self.opts.on_error
   self.failed = self.failed + 1
   if policy == "raise" then return self:fail(err) end
   if policy == "collect" then return self.sink:place(self, index, err) end
-  local action, value = policy(err)
-  if action == "retry" and self:try_again(index, err, arguments) then
+  local action, value = self:ask(policy, err)
+  if action == "retry" and self:try_again(index, err, args) then
     self.failed = self.failed - 1
   elseif action == "skip" then
     return self.sink:place(self, index, value)
   elseif action == nil or action == "raise" or action == "retry" then
     self:fail(err)
   else
-    error(('%s: on_error returned %s; wanted "retry", "skip" or "raise"')
-      :format(self.title, kinds.got(action)), 0)
+    self:fail(('%s: on_error returned %s; wanted "retry", "skip" or "raise"')
+      :format(self.title, kinds.got(action)))
   end
 end
 
 -- False when there is nothing to try it with: it could not be sent, or its
 -- arguments can be read by workers only.
-function Run:try_again(index, err, arguments)
-  local attempt, args = err.attempt, arguments and arguments()
+function Run:try_again(index, err, args)
+  local attempt = err.attempt
   if not args then return false end
   self.attempts[index] = attempt
   self.repeated = self.repeated + 1
@@ -293,15 +315,15 @@ function Run:try_again(index, err, arguments)
   return true
 end
 
--- The first error counts.
+-- The first error counts. Lua lets code raise nil and false, too.
 function Run:fail(err)
-  self.error = self.error or err
+  self.error = self.error or err or tostring(err)
 end
 
 --- A worker died with a parcel of ours. Only the task that ran is blamed;
 --- what had not begun goes to another worker.
-function Run:lost(engine, tag_index, first, count, ending, w)
-  local index = tag_index + first
+function Run:lost(tag_index, first, count, ending, w)
+  local index, engine = tag_index + first, self.crew.engine
   if ending.innocent then
     engine:again(first, count)
     return
@@ -318,20 +340,20 @@ function Run:lost(engine, tag_index, first, count, ending, w)
   end
   if ending.output then self:printed(index, ending.output) end
   self:note_done(1)
-  self:decide(index, err, function() return args end)
+  self:decide(index, err, args)
 end
 
 function Run:limit_of() return self.task_timeout end
 
 function Run:message(index, ...)
   local handle = self.opts.on_message
-  if handle then handle(index, ...) end
+  if handle then self:ask(handle, index, ...) end
 end
 
 --- What a task has printed.
 function Run:printed(index, text)
   local handle = self.opts.on_output
-  if handle then handle(index, text) end
+  if handle then self:ask(handle, index, text) end
 end
 
 -- ---- the loop -------------------------------------------------------------------
@@ -369,19 +391,21 @@ function Run:show()
   }
 end
 
+-- Once, also where the caller's code, which may be told, raises or comes back here.
 function Run:close_bar(reason)
   if not self.tick then return end
+  self.tick = nil
   -- What was printed before the last result belongs above the bar, too.
   if not reason and self.bar.is_on_terminal then
     while self.crew:pump(0) do end
   end
+  self.crew.relay.bar = nil
   self.bar:update {
     done = reason and self:done() or self.completed, total = self.source.length,
     failed = self.failed, elapsed = core.now() - self.began,
   }
   progress.reach(self.crew.engine:noted())
   self.bar:close(reason)
-  self.crew.relay.bar = nil
 end
 
 -- One look at all else is enough for many events; but before workers run dry
@@ -438,20 +462,22 @@ end
 
 -- Why a run ended early, for its bar.
 local function reason_of(err, thrown)
-  if err then return err.kind == "timeout" and "timeout" or "error" end
+  if err then return errors.is_error(err) and err.kind == "timeout" and "timeout" or "error" end
   return errors.is_interrupt(thrown) and "interrupt" or "left early"
 end
 
---- An end before its time: cancels and, when there is an error, raises it.
+--- An end before its time: cancels and, when there is an error, raises it. One of
+--- the caller's own bar is raised when it is the only one.
 ---@param err? any raised at the end
----@param thrown? any the error that is on its way already
+---@param thrown? any the error that is on its way already; true: raise none
 function Run:abandon(err, thrown)
   if not self.over then
     local _ <close> = self.ending
     self.over = true
     self.crew:abandon(self.id)
     self:retire()
-    self:close_bar(reason_of(self.error, thrown)) -- last: it may be the caller's, and raise
+    local ok, told = pcall(self.close_bar, self, reason_of(self.error, thrown))
+    if not ok and (errors.is_interrupt(told) or not err and thrown == nil) then err = told end
   end
   if err then error(err, 0) end
 end

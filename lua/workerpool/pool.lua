@@ -1,14 +1,15 @@
 -- The WorkerPool class: options, the map family, and the life of the crew
 -- that does the work. How a call runs is in map.lua.
 
-local Crew = require "workerpool.crew"
 local Run = require "workerpool.map"
 local async = require "workerpool.async"
 local core = require "workerpool.core"
 local cpus = require "workerpool.cpus"
 local errors = require "workerpool.errors"
+local fifo = require "workerpool.fifo"
 local insights = require "workerpool.insights"
 local iterate = require "workerpool.iterate"
+local life = require "workerpool.life"
 local names = require "workerpool.names"
 local options = require "workerpool.options"
 local output = require "workerpool.output"
@@ -17,7 +18,6 @@ local sinks = require "workerpool.sinks"
 local sources = require "workerpool.source"
 local progress = require "workerpool.progress"
 local refusals = require "workerpool.refusals"
-local remember = require "workerpool.remember"
 local trace = require "workerpool.trace"
 local worker = require "workerpool.worker"
 
@@ -66,6 +66,7 @@ local function new(opts, level)
     cpu_sets = options.check_cpu_ids(checked.cpu_ids, n_jobs, allowed_cpus(), level),
     owner = core.getpid(),
     exit_results = {},
+    raised = fifo.new(), -- by callbacks, and not yet told
   }, WorkerPool)
 end
 
@@ -81,31 +82,6 @@ end
 
 setmetatable(WorkerPool, { __call = function(_, opts) return new(opts, 2) end })
 
--- Everything that a worker needs from its start is found again in its copy
--- of our memory, by reference.
-local function make_setup(self, f, call)
-  local opts, known = self.opts, names.new()
-  if opts.start_method == "fork" then
-    remember.environments(known, 2)
-    remember.call(known, f)
-    remember.call(known, call.worker_init)
-    remember.call(known, call.worker_exit)
-  end
-  return {
-    names = known,
-    start_method = opts.start_method,
-    pass_worker_id = opts.pass_worker_id,
-    has_shared = opts.shared_objects ~= nil,
-    shared_objects = opts.shared_objects,
-    use_worker_state = opts.use_worker_state,
-    init = call.worker_init, exit = call.worker_exit,
-    init_timeout = call.worker_init_timeout, exit_timeout = call.worker_exit_timeout,
-    memory_limit = opts.memory_limit, worker_max_memory = opts.worker_max_memory,
-    seed = opts.seed, daemon = opts.daemon, cpu_sets = self.cpu_sets,
-    output = opts.output, output_prefix = opts.output_prefix, keep_alive = opts.keep_alive,
-  }
-end
-
 -- Each apply comes by here, so nobody is called who would say yes.
 local function check_owner(self, title, level)
   if getmetatable(self) ~= WorkerPool then
@@ -114,91 +90,16 @@ local function check_owner(self, title, level)
   if self.owner ~= core.getpid() then refusals.other_process(level + 1) end
 end
 
--- Whether live workers can serve a call with the options of now. A worker's
--- init and exit are a pair for its whole life, so others mean other workers.
--- An object that can be called is inherited, as it is at the time of the fork.
-local function fits(setup, opts, f, call)
-  return (type(f) == "function" or opts.start_method ~= "fork")
-    and (call.worker_init == nil or call.worker_init == setup.init)
-    and (call.worker_exit == nil or call.worker_exit == setup.exit)
-    and setup.pass_worker_id == opts.pass_worker_id
-    and rawequal(setup.shared_objects, opts.shared_objects)
-    and setup.use_worker_state == opts.use_worker_state
-    and setup.seed == opts.seed
+local function refuse_while_telling(self, title)
+  if not self.is_telling then return end
+  error(errors.new { kind = "cancelled", message = title .. ": the pool is being terminated" }, 0)
 end
 
-function WorkerPool:crew_for(f, call, level)
-  local crew = self.crew
-  if crew and crew.hopeless then
-    self:disband()
-    crew = nil
-  elseif crew and (call.restart_workers or not fits(crew.setup, self.opts, f, call)) then
-    self:dismiss() -- which finishes what has been asked of them
-    crew = nil
-  end
-  if not crew then
-    if self.n_jobs > 0 then refusals.daemon(level + 1) end
-    self.exit_results = {}
-    crew = Crew.new(self.n_jobs, make_setup(self, f, call), level + 1)
-    crew.exit_results = self.exit_results
-    self.crew = crew
-    self.insights = self.opts.enable_insights and insights.watch(crew) or nil
-  end
-  if self.insights then self.insights:resume() end
-  return crew
-end
-
--- The crew leaves in good order, when it has done what was asked of it; returns
--- the error of an exit function.
-function WorkerPool:dismiss()
-  local crew = self.crew
-  if not crew then return nil end
-  if self.queue then self.queue:send_all() end
-  local err = crew:stop_all()
-  self.crew, self.queue = nil, nil
-  crew:close()
-  return err
-end
-
-function WorkerPool:disband()
-  local crew = self.crew
-  if not crew then return end
-  local queue = self.queue
-  self.crew, self.queue = nil, nil
-  if queue then crew:delist(queue.id) end
-  do
-    -- Whatever interrupts us, the crew is closed, and nobody is left.
-    local _ <close> = setmetatable({}, { __close = function() crew:close() end })
-    crew:kill_all()
-  end
-  if queue then
-    queue:fail(errors.new { kind = "cancelled", message = "the pool was terminated" })
-  end
-end
-
--- Are there apply tasks that are not over?
-function WorkerPool:has_pending()
-  return self.queue ~= nil and self.queue.pending > 0
-end
-
--- The worker that is to get the next chunk, or nil for any. While workers leave,
--- the one whose turn it is may have gone.
+-- The worker that is to get the next chunk, or nil for any.
 function WorkerPool:target_of(run)
-  if not self.opts.order_tasks or self.n_jobs == 0 or run.crew.leaving then return nil end
+  if not self.opts.order_tasks or self.n_jobs == 0 then return nil end
   run.chunks_sent = (run.chunks_sent or -1) + 1
   return run.chunks_sent % self.n_jobs
-end
-
--- Called by a run at its end; the first call counts.
-function WorkerPool:after_run(run, normal)
-  if self.run == run then self.run = nil end
-  if run.has_ended then return nil end
-  run.has_ended = true
-  if self.insights and not self.queue then self.insights:pause() end
-  if self.opts.keep_alive then return nil end
-  if normal then return self:dismiss() end
-  if not self:has_pending() then self:disband() end
-  return nil
 end
 
 -- ---- the map family -------------------------------------------------------------------
@@ -243,9 +144,11 @@ end
 -- anything can go wrong.
 local function begin(self, plan, sink, holder, level)
   check_owner(self, plan.title, level)
+  refuse_while_telling(self, plan.title)
   refuse_overlap(self, plan.title, level)
   trace.check(plan.options.trace, plan.title, level)
   local crew = self:crew_for(plan.f, plan.options, level)
+  refuse_overlap(self, plan.title, level) -- a callback may have begun one
   local run = Run.new(self, crew, plan, sink)
   holder.run = run
   self.run = run
@@ -331,22 +234,37 @@ end
 
 -- ---- the apply family -------------------------------------------------------------------
 
+-- Workers that have tasks to do stay as they are: to replace them would mean to
+-- wait for them.
+local function is_busy(self)
+  local crew, run = self.crew, self.run
+  return crew and not crew.hopeless and (self:has_pending() or run and run.crew == crew)
+end
+
+-- The queue of workers that can do the task. To start some is to look at what comes
+-- in, so code of the caller's may end them at once.
+local function queue_for(self, f, call, level)
+  local crew
+  repeat
+    crew = is_busy(self) and self.crew or self:crew_for(f, call, level + 1)
+    if not self.queue then
+      local queue = async.Queue.new(self, crew)
+      queue.last_id = self.last_task_id or 0
+      self.queue = self.queue or queue
+      crew:ensure(self.n_jobs)
+    end
+  until self.queue and self.crew == crew
+  return self.queue
+end
+
 -- The queue, and the task in it.
 local function submit(self, title, f, args, opts, level)
   check_owner(self, title, level)
   refusals.no_function(f, title, level)
   local call = options.check("apply", opts, level, title)
   output.check_listener(self.opts, call, title, level)
-  -- Workers that have tasks to do stay as they are: to replace them would mean
-  -- to wait for them.
-  local crew = self:has_pending() and not self.crew.hopeless and self.crew
-    or self:crew_for(f, call, level)
-  if not self.queue then
-    self.queue = async.Queue.new(self, crew)
-    self.queue.last_id = self.last_task_id or 0
-    crew:ensure(self.n_jobs)
-  end
-  local queue = self.queue
+  refuse_while_telling(self, title)
+  local queue = queue_for(self, f, call, level)
   local task = queue:submit(f, args, call)
   self.last_task_id = task.id
   return queue, task
@@ -380,7 +298,10 @@ end
 function WorkerPool:poll(seconds)
   check_owner(self, "poll", 2)
   options.check_seconds(seconds, "poll: seconds", 2)
-  return self.queue and self.queue:poll(seconds) or 0
+  if self.queue then return self.queue:poll(seconds) end
+  local first = self.raised:pop()
+  if first then error(first[1], 0) end
+  return 0
 end
 
 --- A descriptor that is readable when poll has work, a time limit that has
@@ -423,13 +344,20 @@ end
 
 -- ---- endings ---------------------------------------------------------------------------
 
---- Finishes what was submitted, runs worker_exit, and ends the workers.
+--- Finishes what was submitted, runs worker_exit, and ends the workers. Then it
+--- raises the first error of an exit function or of a callback, if any.
 function WorkerPool:stop_and_join()
   refusals.dot(self, WorkerPool, "pool", "stop_and_join", 2)
   if self.owner ~= core.getpid() then return end
-  if self.run then self.run:abandon() end
-  local err = self:dismiss()
+  local err
+  repeat -- for callbacks may have started others
+    if self.run then self.run:abandon(nil, true) end
+    err = err or self:dismiss()
+  until not self.crew
+  local first = self.raised:pop()
+  self.raised = fifo.new()
   if err then error(err, 0) end
+  if first then error(first[1], 0) end
 end
 --- The same.
 WorkerPool.join = WorkerPool.stop_and_join
@@ -438,7 +366,7 @@ WorkerPool.join = WorkerPool.stop_and_join
 function WorkerPool:terminate()
   refusals.dot(self, WorkerPool, "pool", "terminate", 2)
   if self.owner ~= core.getpid() then return end
-  if self.run then self.run:abandon() end
+  if self.run then self.run:abandon(nil, true) end
   self:disband()
 end
 
@@ -479,6 +407,7 @@ local function with(opts, fn)
 end
 
 insights.extend(WorkerPool)
+life.extend(WorkerPool)
 setters.extend(WorkerPool)
 
 names.register_class("workerpool.TaskError", errors.TaskError)

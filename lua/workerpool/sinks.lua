@@ -1,6 +1,6 @@
 -- Where a map call's results go. Three ways to keep them, one interface:
 --
---   read(engine, run, index, count) takes the results of an event; returns
+--   read(run, index, count) takes the results of an event; returns
 --     the number of failures, which it leaves in run.failures by index
 --   place(run, index, value) puts a value where a failed task's result
 --     would have been
@@ -30,10 +30,10 @@ function Lists.new()
   return setmetatable({ lists = {} }, Lists)
 end
 
-function Lists:read(engine, run, index)
+function Lists:read(run, index)
   local lists = self.lists
   if not lists[1] then with_places(lists, run) end
-  return engine:read(run.crew.reader, index, lists, run.failures)
+  return run.crew.engine:read(run.crew.reader, index, lists, run.failures)
 end
 
 function Lists:place(run, index, value)
@@ -59,11 +59,11 @@ end
 
 -- Failed tasks leave holes for now; place and withhold know them by index, and
 -- what is in a hole by its position.
-function Pile:read(engine, run, index, count)
+function Pile:read(run, index, count)
   local base = self.n + 1
   self.n = self.n + count
-  local found = {}
-  local failed = engine:read(run.crew.reader, base, with_places(self.lists, run), found)
+  local found, lists = {}, with_places(self.lists, run)
+  local failed = run.crew.engine:read(run.crew.reader, base, lists, found)
   if failed > 0 then
     for position, err in pairs(found) do
       local task = index + position - base
@@ -130,9 +130,9 @@ end
 
 -- A chunk with failures is taken apart, for its parts may come at different
 -- times.
-function Chunks:read(engine, run, index, count)
+function Chunks:read(run, index, count)
   local lists = { {} }
-  local failed, bytes = engine:read(run.crew.reader, 1, lists, self)
+  local failed, bytes = run.crew.engine:read(run.crew.reader, 1, lists, self)
   bytes = run:note_received(bytes, count)
   if failed == 0 then
     self:keep(run, index, count, lists, bytes)

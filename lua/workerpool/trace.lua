@@ -195,9 +195,9 @@ function Trace:observe_run(run)
   self:time(run, "send_chunk", "encode")
   self:time(run, "result", "take results")
   local lost = run.lost
-  function run.lost(observed, engine, index, first, count, ending, w)
+  function run.lost(observed, index, first, count, ending, w)
     self:lost(w, index + first, ending)
-    return lost(observed, engine, index, first, count, ending, w)
+    return lost(observed, index, first, count, ending, w)
   end
 end
 
@@ -220,7 +220,7 @@ function Trace:observe_end(run, crew, unmeasure)
   end
   function run.abandon(observed, err, thrown)
     if not run.over then
-      abandon(observed, nil, thrown)
+      abandon(observed, nil, thrown or err)
       unmeasure()
       self:leave(crew)
       local message = self:save()

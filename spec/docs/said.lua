@@ -10,8 +10,8 @@ and their kin, to standard error, and the hints.
 -- What stands before a text, and where the search for it ends: at the closing
 -- parenthesis, or at the end of the line.
 local CALLS = {
-  lua = { "%f[%w]error%s*%(", "%f[%w]message%s*=%s*", "%f[%w]hint%s*=%s*", "HINT%s*=%s*",
-    "stderr:write%s*%(", "__workerpool_stays%s*=%s*" },
+  lua = { "%f[%w]error%s*%(", "self:fail%s*%(", "%f[%w]message%s*=%s*", "%f[%w]hint%s*=%s*",
+    "HINT%s*=%s*", "stderr:write%s*%(", "__workerpool_stays%s*=%s*" },
   c = { "luaL_error%s*%(", "luaL_argerror%s*%(", "luaL_argcheck%s*%(", "wp_read_corrupt%s*%(",
     "lua_writestringerror%s*%(", "fprintf%s*%(stderr,", "lua_pushfstring%s*%(",
     "lua_pushliteral%s*%(", "lua_pushstring%s*%(", "wp_shared_fail%s*%(",

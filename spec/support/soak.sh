@@ -25,6 +25,7 @@ while [ "$(date +%s)" -lt "$end" ]; do
   done
   timeout 1800 lua5.4 spec/soak/calls.lua "$seed" 2000
   timeout 1800 lua5.4 spec/soak/applies.lua "$seed" 500
+  timeout 1800 lua5.4 spec/soak/callbacks.lua "$seed" 500
   shared_kills "$1/soak" "$seed"
   lua5.4 spec/soak/heap.lua 5 200000 "$seed"
   seed=$((seed + 1))
