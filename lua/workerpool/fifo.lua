@@ -1,5 +1,6 @@
 -- A queue: first in, first out, each in the same time however many there are. The
--- first is at queue[queue.first], nil when there is none.
+-- first is at queue[queue.first], nil when there is none. An interrupt between any two
+-- instructions leaves it whole.
 
 ---@class workerpool.Fifo
 ---@field first integer
@@ -9,16 +10,19 @@ Fifo.__index = Fifo
 
 ---@param item any not nil
 function Fifo:put(item)
-  self.last = self.last + 1
-  self[self.last] = item
+  local last = self.last + 1
+  self[last] = item
+  self.last = last
 end
 
 --- Takes the first one, or nil.
 function Fifo:pop()
-  local item = self[self.first]
+  local first = self.first
+  local item = self[first]
   if item == nil then return nil end
-  self[self.first] = nil
-  self.first = self.first + 1
+  if self.last < first then self.last = first end -- its put was interrupted
+  self.first = first + 1
+  self[first] = nil
   return item
 end
 

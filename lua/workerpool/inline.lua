@@ -220,8 +220,11 @@ function Engine:run(parcel)
   self.worker:step(parcel.job)
 end
 
--- Runs one parcel, or what a worker does when none is left.
+-- Runs one parcel, or what a worker does when none is left. An end that was lost to
+-- an interrupt is told again.
 function Engine:work()
+  if self.state == "leaving" then return self:push { "exit" } end
+  if self.state == "absent" then return end
   while self.first <= self.last do
     local parcel = self.parcels[self.first]
     if parcel then return self:run(parcel) end
@@ -247,12 +250,11 @@ end
 ---@param seconds? number
 function Engine:next(seconds)
   if self.held then return self:tell(self.held) end
-  if not self:has_event() and (self.state == "running" or self.state == "stopping") then
-    self:work()
-  end
-  local event = self.events:pop()
+  if not self:has_event() then self:work() end
+  local event = self.events[self.events.first]
   if event then
-    self.held = self.holds and event or nil
+    self.held = self.holds and event or nil -- before it is gone: Ctrl-C may come between
+    self.events:pop()
     return self:tell(event)
   end
   if seconds and self.state == "running" then core.sleep(math.min(seconds, LONGEST_SLEEP)) end

@@ -50,3 +50,44 @@ describe("With n_jobs = 0", function()
     assert.are.equal(0, pool:poll(60))
   end)
 end)
+
+describe("A queue that is interrupted at any instruction", function()
+  local fifo = require "workerpool.fifo"
+
+  local function interrupted_at(n, f)
+    local count = 0
+    local ok = pcall(function()
+      debug.sethook(function()
+        count = count + 1
+        if count == n then error("interrupted!", 0) end
+      end, "crl", 1)
+      f()
+      debug.sethook()
+    end)
+    debug.sethook()
+    return not ok
+  end
+
+  it("has what comes later, in order", function()
+    local n = 1
+    repeat
+      local queue = fifo.new()
+      local interrupted = interrupted_at(n, function()
+        for i = 1, 3 do queue:put(i) end
+        for _ = 1, 3 do queue:pop() end
+        for i = 4, 6 do queue:put(i) end
+      end)
+      for i = 7, 9 do queue:put(i) end
+      local got, item = {}, queue:pop()
+      while item do
+        got[#got + 1] = item
+        item = queue:pop()
+      end
+      assert.are.same({ 7, 8, 9 }, table.move(got, #got - 2, #got, 1, {}))
+      for i = 2, #got do assert.is_true(got[i - 1] < got[i]) end
+      assert.is_nil(queue[queue.first])
+      n = n + 1
+    until not interrupted
+    assert.is_true(n > 60)
+  end)
+end)
