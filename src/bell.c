@@ -52,6 +52,11 @@ int wp_bell_wait(int fd) {
   return n > 0 ? WP_OK : WP_ECLOSED;
 }
 
+void wp_bell_hang_up(int *fd) {
+  if (*fd >= 0) (void)shutdown(*fd, SHUT_RDWR);
+  wp_fd_close(fd);
+}
+
 int wp_hub_open(int *fd) {
   int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (made < 0) return -errno;

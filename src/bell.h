@@ -19,6 +19,9 @@ int wp_bell_ring(int fd);
 /* Sleeps until rung: 0, or WP_ECLOSED when the other end is gone. */
 int wp_bell_wait(int fd);
 
+/* Tells the other end that we are gone, whoever has a copy of ours. */
+void wp_bell_hang_up(int *fd);
+
 /* A bell that many may ring and one polls, an eventfd: 0 or -errno. */
 int wp_hub_open(int *fd);
 void wp_hub_ring(int fd);

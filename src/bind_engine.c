@@ -95,9 +95,9 @@ static int engine_close(lua_State *L) {
 
 /* ---- reading ------------------------------------------------------------ */
 
-/* Nothing that Lua would run can be relied on to say that it is over: Ctrl-C may
-** come first. So what is raised is caught, and raised again. The engine stays on
-** the stack, for a crew that is closed lets go of it. */
+/* Nothing that Lua would run can be relied on to say that it is over: Ctrl-C
+** may come first. So what is raised is caught, and raised again. The engine
+** stays on the stack, for a crew that is closed lets go of it. */
 int wp_lua_engine_reading(lua_State *L, lua_CFunction body) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   int n = lua_gettop(L);
@@ -370,8 +370,9 @@ static int engine_abandon(lua_State *L) {
 
 static int engine_claimant(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  int w = wp_claimant(e->pool, (uint64_t)luaL_checkinteger(L, 2));
-  if (w < 0) return 0;
+  uint64_t ticket = (uint64_t)luaL_checkinteger(L, 2);
+  int w = wp_claimant(e->pool, ticket);
+  if (w < 0 || wp_has_ended(e->pool, ticket)) return 0;
   lua_pushinteger(L, w);
   return 1;
 }

@@ -24,9 +24,9 @@ typedef struct wp_lua_engine {
 ** to this process. */
 wp_lua_engine *wp_lua_engine_check(lua_State *L);
 
-/* Calls body with our arguments, and returns or raises what it does. The event's
-** data stays meanwhile: a finalizer, or __workerpool_unpack, may close the engine,
-** but that comes true later, and it cannot wait for others. */
+/* Calls body with our arguments, and returns or raises what it does. The data
+** of the event stays meanwhile: a finalizer, or __workerpool_unpack, may close
+** the engine, but that comes true later, and it cannot wait for others. */
 int wp_lua_engine_reading(lua_State *L, lua_CFunction body);
 
 /* Raises when the data of an event is being read. */

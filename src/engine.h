@@ -1,8 +1,8 @@
 /*
-** Engine: the host's side of a pool, shared by the three files that make it
-** up: engine.c (life of a pool, the one door wp_next), engine_parcel.c
-** (slots, jobs, submitting) and engine_worker.c (start, death, what is left
-** in a ring).
+** Engine: the host's side of a pool, shared by the files that make it up:
+** engine.c (life of a pool, the one door wp_next), engine_parcel.c (slots,
+** jobs, submitting), engine_worker.c (start, death, what is left in a ring),
+** engine_look.c (what workers are at) and engine_output.c (what they print).
 */
 #ifndef WP_ENGINE_H
 #define WP_ENGINE_H

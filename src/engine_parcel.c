@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include "queue.h"
+#include "ring.h"
 
 #include <errno.h>
 #include <string.h>
@@ -244,7 +245,7 @@ unsigned wp_abandon(wp_pool *p, uint64_t low, uint64_t high, uint64_t *busy) {
     uint64_t ticket = wp_ticket_of(p, slot);
     if (slot == p->ended_slot || wp_cancel(p, ticket)) continue;
     int w = wp_claimant(p, ticket);
-    if (w < 0) continue;
+    if (w < 0 || wp_has_ended(p, ticket)) continue;
     busy[w / 64] |= (uint64_t)1 << (w % 64);
     n++;
   }
@@ -257,6 +258,15 @@ int wp_claimant(const wp_pool *p, uint64_t ticket) {
   uint32_t state = (uint32_t)atomic_load(&p->region.slots[slot].owner);
   uint32_t w = state - WP_SLOT_CLAIMED;
   return state < WP_SLOT_CLAIMED || w >= p->config.n_workers ? -1 : (int)w;
+}
+
+int wp_has_ended(const wp_pool *p, uint64_t ticket) {
+  int w = wp_claimant(p, ticket);
+  uint32_t slot = (uint32_t)ticket;
+  if (w < 0 || !wp_running(p, (unsigned)w)) return 0;
+  return wp_ring_has_end(wp_region_ring(&p->region, (unsigned)w),
+                         &p->region.lines[w], slot,
+                         p->parcels[slot].generation);
 }
 
 uint32_t wp_parcel_claimed_by(const wp_pool *p, unsigned w) {

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -74,6 +75,7 @@ static void reset_line(wp_line *line) {
   for (int i = 0; i < WP_LOANS; i++) atomic_store(&line->loan[i], 0);
   atomic_store(&line->output_from[0], 0);
   atomic_store(&line->output_from[1], 0);
+  atomic_store(&line->task, (uint64_t)WP_NO_SLOT << 32);
 }
 
 static int watch(wp_pool *p, unsigned w) {
@@ -161,8 +163,17 @@ static int dismiss_thread(wp_pool *p, unsigned w) {
   return WP_OK;
 }
 
+/* Whether it has come to its end already, of which we have not been told. A
+** descriptor that somebody has closed under us says nothing. */
+static int is_gone(const wp_host_worker *hw) {
+  struct pollfd end = {.fd = hw->pidfd, .events = POLLIN};
+  if (hw->pidfd < 0) end = (struct pollfd){.fd = hw->bell, .events = POLLRDHUP};
+  return poll(&end, 1, 0) > 0 && (end.revents & end.events);
+}
+
 int wp_kill(wp_pool *p, unsigned w) {
   if (!is_running(p, w)) return WP_EINVAL;
+  if (is_gone(&p->workers[w])) return WP_ECLOSED;
   if (p->config.start == WP_START_THREAD) return dismiss_thread(p, w);
   wp_process_signal(p->workers[w].pid, p->workers[w].pidfd, SIGKILL);
   return WP_OK;
@@ -434,48 +445,5 @@ int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   p->running--;
   /* It may have been woken for a parcel that it did not live to claim. */
   if (wp_queue_waiting(&p->region.queues[0])) wp_worker_wake(p, WP_ANY);
-  return 1;
-}
-
-void wp_inspect(const wp_pool *p, unsigned w, wp_progress *out) {
-  *out = (wp_progress){0};
-  if (w >= p->config.n_workers) return;
-  const wp_line *line = &p->region.lines[w];
-  out->completed = atomic_load(&line->completed) +
-                   (atomic_load(&line->open) >> 32);
-  out->started_ns = atomic_load(&line->started_ns);
-  out->working_ns = atomic_load(&line->working_ns);
-  out->waiting_ns = atomic_load(&line->waiting_ns);
-  out->phase = atomic_load(&line->phase);
-}
-
-void wp_measure(wp_pool *p, int level) {
-  atomic_store(&p->region.header->measures, (uint32_t)level);
-}
-
-const wp_figures *wp_figures_of(const wp_pool *p, unsigned w) {
-  return w < p->config.n_workers ? &p->region.figures[w] : NULL;
-}
-
-uint32_t wp_noted(const wp_pool *p) {
-  return atomic_load(&p->region.header->note);
-}
-
-uint64_t wp_completed(const wp_pool *p) {
-  uint64_t sum = p->completed;
-  for (unsigned w = 0; w < p->config.n_workers; w++) {
-    const wp_line *line = &p->region.lines[w];
-    sum += atomic_load(&line->completed) + (atomic_load(&line->open) >> 32);
-  }
-  return sum;
-}
-
-int wp_holding(const wp_pool *p, unsigned w, uint64_t *tag, uint32_t *index) {
-  if (w >= p->config.n_workers) return 0;
-  uint32_t slot = wp_parcel_claimed_by(p, w);
-  if (slot == WP_NO_SLOT) return 0;
-  *tag = p->parcels[slot].tag;
-  *index = p->parcels[slot].received +
-           (uint32_t)(atomic_load(&p->region.lines[w].open) >> 32);
   return 1;
 }

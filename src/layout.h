@@ -93,6 +93,8 @@ typedef struct wp_line {
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_head;
   wp_atomic64 open_at;      /* where the head was when the record was opened:
                                once it has moved, `open` means nothing */
+  /* once per parcel, or per stamp: slot << 32 | index of the task in it */
+  wp_atomic64 task;
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
   wp_atomic32 stop;         /* WP_STOP_… */

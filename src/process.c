@@ -65,14 +65,16 @@ void wp_process_turn_deaf(void) {
 }
 
 /* Handlers are the host's code and belong to its process. What it ignores
-** stays ignored, as across exec. */
+** stays ignored, as across exec; but not the deaths of children, for then a
+** server would never learn how its own have ended. */
 static void reset_signals(void) {
   struct sigaction action;
   int hears = sigaction(SIGINT, NULL, &action) < 0 ||
               action.sa_handler != SIG_IGN;
   for (int s = 1; s < NSIG; s++) {
     if (sigaction(s, NULL, &action) < 0) continue;
-    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    if (action.sa_handler == SIG_DFL) continue;
+    if (action.sa_handler == SIG_IGN && s != SIGCHLD) continue;
     signal(s, SIG_DFL);
   }
   if (hears) handle_interrupt();

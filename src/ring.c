@@ -100,6 +100,22 @@ int wp_ring_peek_open(const unsigned char *ring, wp_line *line,
   return 1;
 }
 
+int wp_ring_has_end(const unsigned char *ring, const wp_line *line,
+                    uint32_t slot, uint32_t generation) {
+  uint64_t from = atomic_load_explicit(&line->ring_tail, memory_order_relaxed);
+  uint64_t head = atomic_load(&line->ring_head);
+  wp_record record;
+  /* Whoever has written nonsense there is found out when it is read. */
+  while (head - from >= sizeof(record) && head - from <= WP_RING_BYTES) {
+    memcpy(&record, at(ring, from), sizeof(record));
+    if (record.type == WP_RECORD_RESULT && (record.flags & WP_RECORD_LAST) &&
+        record.slot == slot && record.generation == generation)
+      return 1;
+    from += whole(record.size);
+  }
+  return 0;
+}
+
 int wp_ring_consume(wp_line *line, const wp_record *record) {
   uint64_t tail = atomic_load_explicit(&line->ring_tail, memory_order_relaxed);
   atomic_store(&line->ring_tail, tail + whole(record->size));

@@ -54,6 +54,10 @@ int wp_ring_peek(const unsigned char *ring, wp_line *line, wp_record *record,
 int wp_ring_peek_open(const unsigned char *ring, wp_line *line,
                       wp_record *record, const unsigned char **body);
 
+/* Whether a parcel's last record is in it, and nobody has taken that away. */
+int wp_ring_has_end(const unsigned char *ring, const wp_line *line,
+                    uint32_t slot, uint32_t generation);
+
 /* Takes the record away; 1 when the writer sleeps for want of room. */
 int wp_ring_consume(wp_line *line, const wp_record *record);
 

@@ -19,7 +19,8 @@ void wp_tasks_range(lua_State *L, wp_codec *c, int start, int step) {
 }
 
 /* Fixed stack of write_list; "n" stands there because making a string of it
-** for each element takes 100 instructions. */
+** for each element takes 100 instructions, and was made before the output was
+** begun: the collector may run a finalizer then, and that may write, too. */
 enum { AT_LIST = 1, AT_JOB, AT_N };
 
 /* Whether the table on top is an argument list, and of how many. */
@@ -59,10 +60,9 @@ typedef struct list_job {
   int single;
 } list_job;
 
-/* stack: list, job */
+/* stack: list, job, "n" */
 static int write_list(lua_State *L) {
   list_job *job = lua_touserdata(L, AT_JOB);
-  lua_pushliteral(L, "n");
   for (; job->done < job->count; job->done++) {
     lua_rawgeti(L, AT_LIST, job->first + job->done);
     int n = spread(L, job->single);
@@ -76,12 +76,13 @@ lua_Integer wp_tasks_list(lua_State *L, wp_codec *c, int list,
                           lua_Integer first, lua_Integer count, int single) {
   list_job job = {c, first, count, 0, single};
   list = lua_absindex(L, list);
-  wp_codec_restart(L, c, WP_TASKS_LIST);
   lua_pushcfunction(L, write_list);
   lua_pushvalue(L, list);
   lua_pushlightuserdata(L, &job);
+  lua_pushliteral(L, "n");
+  wp_codec_restart(L, c, WP_TASKS_LIST);
   /* An error leaves the output as it was before the element that cannot
   ** travel: what has been written can be sent. */
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK && wp_is_interrupt(L, -1)) lua_error(L);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK && wp_is_interrupt(L, -1)) lua_error(L);
   return job.done;
 }

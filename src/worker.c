@@ -102,7 +102,9 @@ void wp_worker_end(wp_worker *w) {
   if (!w->line) return; /* a server, which has no line */
   if (!wp_worker_is_dismissed(w)) (void)wp_finish(w);
   turn_to(w, WP_PART_NONE, wp_now_ns());
-  if (w->is_thread) wp_fd_close(&w->bell); /* this tells the host */
+  /* This tells the host, also while a process that another thread has forked
+  ** meanwhile holds a copy. */
+  if (w->is_thread) wp_bell_hang_up(&w->bell);
   the_worker = NULL;
 }
 
@@ -233,6 +235,12 @@ static int wait_for_parcels(wp_worker *w) {
   return status;
 }
 
+/* For who finds that it has taken too long. */
+static void note_task(wp_worker *w) {
+  atomic_store_explicit(&w->line->task, (uint64_t)w->slot << 32 | w->done,
+                        memory_order_relaxed);
+}
+
 static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
   const wp_slot *s = &w->region->slots[slot];
   const unsigned char *arena = w->region->arena;
@@ -253,6 +261,7 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
                            .count = s->count, .skip = s->skip,
                            .flags = s->flags};
   atomic_store(&w->line->phase, WP_PHASE_TASK);
+  note_task(w);
   /* Who times its tasks wants to know as well when reading what to do with
   ** them takes for ever. */
   atomic_store_explicit(&w->line->started_ns, w->began_ns,
@@ -287,6 +296,7 @@ static void turn_to_phase(wp_worker *w, unsigned phase, int begins) {
 
 void wp_stamp(wp_worker *w, unsigned phase, int begins) {
   turn_to_phase(w, phase, begins);
+  if (phase == WP_PHASE_TASK && begins) note_task(w);
   atomic_store_explicit(&w->line->phase, phase, memory_order_relaxed);
   atomic_store_explicit(&w->line->started_ns, begins ? wp_now_ns() : 0,
                         memory_order_release);

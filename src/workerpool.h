@@ -119,7 +119,8 @@ WP_API int wp_set_setup(wp_pool *pool, const void *data, size_t length);
 ** may have a limit; said again, it goes on anyhow. */
 WP_API int wp_stop(wp_pool *pool, unsigned worker);
 /* Sends it SIGKILL; a thread is dismissed: see wp_config.interrupt. Either
-** way a WP_EVENT_EXIT follows. */
+** way a WP_EVENT_EXIT follows. WP_ECLOSED: so it does, but the worker has come
+** to its end by itself. */
 WP_API int wp_kill(wp_pool *pool, unsigned worker);
 
 /*
@@ -160,12 +161,15 @@ WP_API int wp_cancel(wp_pool *pool, uint64_t ticket);
 
 /* Takes back all parcels with tags from `low` to `high` that no worker has
 ** claimed. Sets the bits, in WP_LIMIT_WORKERS / 64 words, of the workers that
-** hold the others; returns the number of those parcels. */
+** are at the others; returns the number of those parcels. */
 WP_API unsigned wp_abandon(wp_pool *pool, uint64_t low, uint64_t high,
                            uint64_t *busy);
 
 /* The worker that has claimed it, or -1. */
 WP_API int wp_claimant(const wp_pool *pool, uint64_t ticket);
+/* Whether that worker is done with it, and may be at another: its last result
+** is here and has not been taken. */
+WP_API int wp_has_ended(const wp_pool *pool, uint64_t ticket);
 
 typedef enum wp_event_type {
   WP_EVENT_RESULT = 1, /* results of some tasks of a parcel, in order */

@@ -168,8 +168,8 @@ end
 function Queue:submit(f, args, opts)
   local list, job = packed(args), self:job_for(f)
   local id = self.last_id + 1
+  self.last_id = id -- before anything is made, for a finalizer may send a task, too
   local task = { id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false }
-  self.last_id = id
   self.tasks[id] = task
   self.pending = self.pending + 1
   if opts.task_timeout then self:limit(opts.task_timeout) end
@@ -197,8 +197,8 @@ local function flags_of(crew, opts)
 end
 
 function Queue:refuse(task, err)
-  self:settle(task, nil, errors.new {
-    kind = "encode", message = errors.message_of(err), task_index = task.id })
+  err = errors.new { kind = "encode", message = errors.message_of(err), task_index = task.id }
+  self:settle(task, nil, err)
 end
 
 -- False when the engine has no room. One that has been sent is read again from
@@ -309,25 +309,39 @@ local function take_values(lists)
   return values
 end
 
+-- The values of the event at hand, the error, if it is one, and with what it can be
+-- tried again.
+function Queue:read_result(task, id, w)
+  -- A finalizer may have another result read as soon as this one has been.
+  local lists = self.lists or { {} }
+  self.lists = nil
+  self.crew.engine:read(self.crew.reader, 1, lists, self.failures)
+  local err = self.failures[1]
+  self.failures[1] = nil
+  local values = take_values(lists)
+  self.lists = lists
+  if err == nil then return values end
+  local args = task and task.opts.retries > 0 and self.crew:arguments_at(0) or nil
+  return nil, errors.from(err, id, w), args
+end
+
 function Queue:result(id, _, count, _, _, w)
   if count == 0 then return self.crew:settle() end
-  self.crew.engine:read(self.crew.reader, 1, self.lists, self.failures)
-  local task, err = self.tasks[id], self.failures[1]
-  self.failures[1] = nil
-  local values = take_values(self.lists)
+  local task = self.tasks[id]
+  local attempt = task and task.attempt
+  local values, err, args = self:read_result(task, id, w)
+  -- Or this one, which comes again until it is settled.
+  if self.tasks[id] ~= task or task and task.attempt ~= attempt then return end
   if not task then return self.crew:settle() end
-  if err == nil then
+  if values then
     self:book(task, values)
     return self:conclude(task, true)
   end
-  local args = task.opts.retries > 0 and self.crew:arguments_at(0) or nil
-  self:conclude(task, self:failed(task, errors.from(err, id, w), args))
+  self:conclude(task, self:failed(task, err, args))
 end
 
 local function cancelled(id)
-  return errors.new {
-    kind = "cancelled", message = "the task was cancelled", task_index = id,
-  }
+  return errors.new { kind = "cancelled", message = "the task was cancelled", task_index = id }
 end
 
 -- `args`: what it can be tried again with, if it can. Is it over now?
@@ -406,7 +420,8 @@ function Queue:cancel(task)
   if not w then return false end
   task.cancelled = true
   self.crew:kill(w)
-  return self:wait_for(task)
+  self:wait_for(task)
+  return task.state == "failed" -- its result may have been on its way
 end
 
 -- ---- waiting ------------------------------------------------------------------------
@@ -436,7 +451,11 @@ function Queue:wait(condition, timeout)
   local deadline = timeout and core.now() + timeout
   while not condition() do
     self:raise_deferred()
-    if self.crew.closed then return condition() end
+    if self.crew.closed then
+      -- Whatever has ended the workers: nobody is left who could do what remains.
+      self:tell(self:end_all(errors.new { kind = "cancelled", message = "the pool was terminated" }))
+      return condition()
+    end
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return false end
     self.crew:revive()

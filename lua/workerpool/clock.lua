@@ -66,6 +66,11 @@ function Clock:limit_of(w, phase)
   return owner and owner:limit_of(tag & core.TAG_INDEX), "task", tag
 end
 
+-- One that has died meanwhile is not late.
+function Clock:end_late(w, late)
+  if self.crew:kill(w) then self.late[w] = late end
+end
+
 -- As left, for a worker that is at no function: infinity, unless it has been
 -- stopped. When it has been for too long, the task that it holds is late.
 function Clock:left_if_stopped(w, now)
@@ -79,8 +84,7 @@ function Clock:left_if_stopped(w, now)
   local left = self.stopped[w] + limit - now
   if left <= 0 and not self.late[w] then
     local tag = self.crew.engine:holding(w)
-    self.late[w] = { what = tag and "task" or "nothing", limit = limit, tag = tag }
-    self.crew:kill(w)
+    self:end_late(w, { what = tag and "task" or "nothing", limit = limit, tag = tag })
   end
   return max(left, SHORTEST)
 end
@@ -93,8 +97,7 @@ function Clock:left(w, now)
   if not limit then return huge end
   local left = line.started + limit - now
   if left <= 0 and not self.late[w] then
-    self.late[w] = { what = what, limit = limit, tag = tag }
-    self.crew:kill(w)
+    self:end_late(w, { what = what, limit = limit, tag = tag })
   end
   return max(left, SHORTEST)
 end

@@ -135,7 +135,6 @@ end
 -- As long as there are others, a worker that cannot be replaced now is when it
 -- can: a system that is short of something need not stay so.
 function Crew:start_soon(w)
-  self.missing[w] = nil
   if self.engine:alive() == 0 then return self:start(w) end
   if not self:launch(w) then self.missing[w] = core.now() + RETRY_SECONDS end
 end
@@ -212,7 +211,8 @@ function Crew:announce_bytes(bytes)
 end
 
 --- The arguments of the task at `offset` in the parcel of the event at hand,
---- packed, or nil when they cannot be read here.
+--- packed, or nil when they cannot be read here. To be called before code of the
+--- user's, which may wait for another event.
 ---@param offset integer from 0
 ---@return table?
 function Crew:arguments_at(offset)
@@ -397,7 +397,10 @@ end
 -- another's death was broken off, or it could not be replaced just then.
 function Crew:revive()
   if self.engine:alive() > 0 or self.closed or self.closing or self.hopeless then return end
-  for w = 0, self.wanted - 1 do self:start(w) end
+  for w = 0, self.wanted - 1 do
+    self:start(w)
+    if self.leaving then self:dismiss(w) end
+  end
 end
 
 --- Handles one event. Waits for it as long as `seconds` says (nil: until

@@ -175,6 +175,7 @@ end
 
 function Engine:kill()
   if self.state == "running" or self.state == "stopping" then self:leave() end
+  return true
 end
 
 function Engine:submit(job, codec, tag, count, flags)

@@ -74,9 +74,13 @@ function Ending:stop_all()
   return self.phase_error
 end
 
+--- False when it was dead already: that was not us.
+---@param w integer
+---@return boolean
 function Ending:kill(w)
+  if not self.engine:kill(w) then return false end
   self.expected[w] = "killed"
-  self.engine:kill(w)
+  return true
 end
 
 function Ending:kill_now()

@@ -7,8 +7,8 @@
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local failures = require "workerpool.failures"
 local flow = require "workerpool.flow"
-local kinds = require "workerpool.kinds"
 local progress = require "workerpool.progress"
 local waiting = require "workerpool.waiting"
 
@@ -25,6 +25,7 @@ local Ending = { __close = function(ending) ending.run.pool:after_run(ending.run
 
 local Run = { __name = "workerpool.Run" }
 Run.__index = Run
+failures.extend(Run)
 flow.extend(Run)
 
 ---@param pool table
@@ -95,11 +96,17 @@ function Run:next_place()
   return target
 end
 
+-- Before the crew's writer is written to: this may start a worker, and a finalizer
+-- may then write to it what it sends.
+function Run:take_place()
+  if self.has_places and not self.place then self.place = self:next_place() end
+end
+
 -- Sends what the crew's writer holds.
 function Run:submit(index, count)
-  local crew = self.crew
+  local crew, target = self.crew, self.place
   if self.over then self:check_going() end
-  local target = self.has_places and self:next_place() or nil
+  self.place = nil
   local ticket, bytes, status = crew.engine:submit(self.job, crew.writer,
     self.id << TAG_BITS | index, count, self.flags, target)
   if not ticket then
@@ -123,6 +130,7 @@ end
 function Run:send_range(want)
   local value, step, count = self.source:take_range(want)
   if count == 0 then return 0 end
+  self:take_place()
   write_range(self.crew.writer, value, step)
   self:submit(self:claim_indices(count), count)
   return count
@@ -132,6 +140,7 @@ end
 function Run:send_list(list, first, count)
   local done = 0
   while done < count do
+    self:take_place()
     local written, err = write_tasks(self.crew.writer, list, first + done,
       count - done, self.source.single)
     if written > 0 then self:submit(self:claim_indices(written), written) end
@@ -166,7 +175,9 @@ function Run:send_waiting()
   local task = self.waiting[1]
   if not task or task.due > core.now() then return false end
   self.waiting:pop()
-  write_tasks(self.crew.writer, { task.args }, 1, 1, false)
+  local list = { task.args }
+  self:take_place()
+  write_tasks(self.crew.writer, list, 1, 1, false)
   self:submit(task.index, 1)
   return true
 end
@@ -216,110 +227,6 @@ function Run:result(tag_index, first, count, last, elapsed, w)
   self:adapt(max(first + count, 1), elapsed)
 end
 
--- The arguments of failed tasks, by index, if they may be tried again: read once
--- more from the parcel of the event at hand, which begins with task `tag_index`.
-function Run:arguments_of(failures, tag_index)
-  local found = {}
-  if self.opts.retries == 0 and type(self.opts.on_error) == "string" then return found end
-  for index in pairs(failures) do
-    found[index] = self.crew:arguments_at(index - tag_index)
-  end
-  return found
-end
-
--- The failures that the sink has met in the event at hand, in the order of their
--- tasks, up to one that ends the call. The event is not looked at any more when the
--- caller's code is called, which may wait for others.
-function Run:settle_failures(tag_index, first, count, w)
-  local failures = self.failures
-  self.failures = {}
-  local args = self:arguments_of(failures, tag_index)
-  for index = tag_index + first, tag_index + first + count - 1 do
-    if self.over or self.error then return end
-    local err = failures[index]
-    if err ~= nil then
-      err = errors.from(err, index, w)
-      err.attempt = self:attempt_of(index)
-      self:decide(index, err, args[index])
-    end
-  end
-end
-
-function Run:settle_alone(index, err)
-  err.attempt = self:attempt_of(index)
-  self:note_done(1)
-  self:decide(index, err)
-end
-
-function Run:attempt_of(index)
-  return (self.attempts[index] or 0) + 1
-end
-
--- ---- failures -------------------------------------------------------------------
-
--- Calls code of the caller's for an event, which may come while the caller waits
--- for something else: what it raises ends the call, and comes out there.
-function Run:ask(f, ...)
-  local got = table.pack(pcall(f, ...))
-  if got[1] then return table.unpack(got, 2, got.n) end
-  if errors.is_interrupt(got[2]) then error(got[2], 0) end
-  self:fail(got[2])
-end
-
-function Run:delay_after(attempt)
-  local delay = self.opts.retry_delay
-  if type(delay) == "number" then return delay end
-  local seconds = self:ask(delay, attempt)
-  if seconds == nil then return 0 end
-  if type(seconds) == "number" and seconds == seconds then return seconds end
-  self:fail(("%s: retry_delay returned %s; wanted a number of seconds")
-    :format(self.title, kinds.got(seconds)))
-  return 0
-end
-
--- What becomes of a failed task: it is tried again, takes its place among
--- the results as an error or a value, or ends the call.
-function Run:decide(index, err, args)
-  if self.over then return end
-  if err.attempt <= self.opts.retries and self:try_again(index, err, args) then return end
-  self.attempts[index] = nil
-  local policy = self.opts.on_error
-  self.failed = self.failed + 1
-  if policy == "raise" then return self:fail(err) end
-  if policy == "collect" then return self.sink:place(self, index, err) end
-  local action, value = self:ask(policy, err)
-  if action == "retry" and self:try_again(index, err, args) then
-    self.failed = self.failed - 1
-  elseif action == "skip" then
-    return self.sink:place(self, index, value)
-  elseif action == nil or action == "raise" or action == "retry" then
-    self:fail(err)
-  else
-    self:fail(('%s: on_error returned %s; wanted "retry", "skip" or "raise"')
-      :format(self.title, kinds.got(action)))
-  end
-end
-
--- False when there is nothing to try it with: it could not be sent, or its
--- arguments can be read by workers only.
-function Run:try_again(index, err, args)
-  local attempt = err.attempt
-  if not args then return false end
-  self.attempts[index] = attempt
-  self.repeated = self.repeated + 1
-  self:note_done(-1)
-  self.sink:withhold(self, index)
-  self.waiting:put {
-    index = index, args = args, due = core.now() + self:delay_after(attempt),
-  }
-  return true
-end
-
--- The first error counts. Lua lets code raise nil and false, too.
-function Run:fail(err)
-  self.error = self.error or err or tostring(err)
-end
-
 --- A worker died with a parcel of ours. Only the task that ran is blamed;
 --- what had not begun goes to another worker.
 function Run:lost(tag_index, first, count, ending, w)
@@ -362,10 +269,10 @@ function Run:is_done()
   return self.fed and self.in_flight == 0 and self.waiting.n == 0
 end
 
--- How long to wait for an event: until a task is due to be tried again, or
--- the bar is to be drawn.
+-- How long to wait for an event: until a task is due to be tried again, for which
+-- there has to be room, or the bar is to be drawn.
 function Run:patience()
-  local task = self.waiting[1]
+  local task = not self:is_full() and self.waiting[1]
   local due = task and max(task.due - core.now(), 0)
   return due and self.tick and min(due, self.tick) or due or self.tick
 end
@@ -462,8 +369,9 @@ end
 
 -- Why a run ended early, for its bar.
 local function reason_of(err, thrown)
-  if err then return errors.is_error(err) and err.kind == "timeout" and "timeout" or "error" end
-  return errors.is_interrupt(thrown) and "interrupt" or "left early"
+  if errors.is_interrupt(err or thrown) then return "interrupt" end
+  if errors.is_error(err) and err.kind == "timeout" then return "timeout" end
+  return err and "error" or "left early"
 end
 
 --- An end before its time: cancels and, when there is an error, raises it. One of

@@ -251,7 +251,8 @@ local function queue_for(self, f, call, level)
       local queue = async.Queue.new(self, crew)
       queue.last_id = self.last_task_id or 0
       self.queue = self.queue or queue
-      crew:ensure(self.n_jobs)
+      -- A finalizer may be here while a map takes an event.
+      if self.run then crew:want(self.n_jobs) else crew:ensure(self.n_jobs) end
     end
   until self.queue and self.crew == crew
   return self.queue
@@ -266,7 +267,7 @@ local function submit(self, title, f, args, opts, level)
   refuse_while_telling(self, title)
   local queue = queue_for(self, f, call, level)
   local task = queue:submit(f, args, call)
-  self.last_task_id = task.id
+  self.last_task_id = queue.last_id
   return queue, task
 end
 

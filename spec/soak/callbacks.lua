@@ -103,10 +103,11 @@ local function work(...)
 end
 
 local function new_task(retries)
-  last_id = last_id + 1
+  local id = last_id + 1
+  last_id = id
   local name = NAMES[random(#NAMES)]
   if plan.n_jobs == 0 and name:find("crash") then name = "fine" end
-  return { id = last_id, name = name, retries = retries, told = 0, ends = ends,
+  return { id = id, name = name, retries = retries, told = 0, ends = ends,
     is_of_finalizer = finalizers > 0 }
 end
 
@@ -262,7 +263,7 @@ function deeds.join()
 end
 
 function deeds.set()
-  local what = ({ "set_keep_alive", "set_order_tasks", "pass_on_worker_id" })[random(3)]
+  local what = ({ "set_keep_alive", "set_order_tasks" })[random(2)]
   note(what)
   pool[what](pool, chance(0.5))
 end
@@ -400,7 +401,11 @@ local WEIGHTS = {
 local TOTAL = 0
 for _, entry in ipairs(WEIGHTS) do TOTAL = TOTAL + entry[2] end
 
+-- Finalizers wait for nothing: the manual says why.
+local OF_FINALIZERS = { "apply_async", "apply_async", "apply_async", "set", "terminate", "litter", "raise" }
+
 local function drawn()
+  if finalizers > 0 then return OF_FINALIZERS[random(#OF_FINALIZERS)] end
   local x = random(TOTAL)
   for _, entry in ipairs(WEIGHTS) do
     x = x - entry[2]

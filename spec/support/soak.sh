@@ -26,6 +26,8 @@ while [ "$(date +%s)" -lt "$end" ]; do
   timeout 1800 lua5.4 spec/soak/calls.lua "$seed" 2000
   timeout 1800 lua5.4 spec/soak/applies.lua "$seed" 500
   timeout 1800 lua5.4 spec/soak/callbacks.lua "$seed" 500
+  timeout 1800 lua5.4 spec/soak/sessions.lua "$seed" 200
+  timeout 1800 lua5.4 spec/soak/nests.lua "$seed" 200
   shared_kills "$1/soak" "$seed"
   lua5.4 spec/soak/heap.lua 5 200000 "$seed"
   seed=$((seed + 1))
