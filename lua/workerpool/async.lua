@@ -453,7 +453,8 @@ function Queue:wait(condition, timeout)
     self:raise_deferred()
     if self.crew.closed then
       -- Whatever has ended the workers: nobody is left who could do what remains.
-      self:tell(self:end_all(errors.new { kind = "cancelled", message = "the pool was terminated" }))
+      local err = errors.new { kind = "cancelled", message = "the pool was terminated" }
+      self:tell(self:end_all(err))
       return condition()
     end
     local left = deadline and deadline - core.now()
