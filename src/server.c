@@ -222,13 +222,14 @@ wp_ending wp_server_ending(wp_server *s, pid_t pid) {
 
 void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 
+/* One that somebody has stopped goes on, to read that it ends: first, for at its
+** end a leak checker stops it, which this would undo. */
 void wp_server_stop(wp_server *s) {
   wp_ending ending;
+  int is_ours = s->owner == getpid() && s->pid > 0;
+  if (is_ours) wp_process_signal(s->pid, s->pidfd, SIGCONT);
   wp_server_hang_up(s);
-  if (s->owner == getpid() && s->pid > 0) {
-    wp_process_signal(s->pid, s->pidfd, SIGCONT); /* to read that it ends */
-    (void)wp_process_reap(s->pid, s->pidfd, 1, &ending);
-  }
+  if (is_ours) (void)wp_process_reap(s->pid, s->pidfd, 1, &ending);
   wp_fd_close(&s->pidfd);
   wp_free(s, sizeof(*s));
 }
