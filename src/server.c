@@ -222,8 +222,8 @@ wp_ending wp_server_ending(wp_server *s, pid_t pid) {
 
 void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 
-/* One that somebody has stopped goes on, to read that it ends: first, for at its
-** end a leak checker stops it, which this would undo. */
+/* One that somebody has stopped goes on, to read that it ends: first, for at
+** its end a leak checker stops it, which this would undo. */
 void wp_server_stop(wp_server *s) {
   wp_ending ending;
   int is_ours = s->owner == getpid() && s->pid > 0;
