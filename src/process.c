@@ -241,6 +241,17 @@ static int is_child(pid_t pid) {
   siginfo_t info;
   return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
+
+int wp_process_is_stopped(pid_t pid) {
+  char text[512] = "";
+  snprintf(text, sizeof(text), "/proc/%d/stat", (int)pid);
+  FILE *file = fopen(text, "re");
+  if (!file) return 1;
+  const char *name_end = fgets(text, sizeof(text), file) ? strrchr(text, ')')
+                                                         : NULL;
+  fclose(file);
+  return !name_end || strncmp(name_end, ") T", 3) == 0;
+}
 #endif
 
 void wp_process_signal(pid_t pid, int pidfd, int signal) {

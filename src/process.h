@@ -49,6 +49,9 @@ void wp_process_turn_deaf(void);
 /* A pidfd of any process, or -1. */
 int wp_process_watch(pid_t pid);
 
+/* Whether somebody has stopped it (SIGSTOP), or nobody can tell. */
+int wp_process_is_stopped(pid_t pid);
+
 /* Sends a signal to a child. By pidfd where there is one: should somebody
 ** else have reaped the child, its pid may be a stranger's by now. */
 void wp_process_signal(pid_t pid, int pidfd, int signal);

@@ -222,12 +222,13 @@ wp_ending wp_server_ending(wp_server *s, pid_t pid) {
 
 void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 
-/* One that somebody has stopped goes on, to read that it ends: first, for at
+/* One that somebody has stopped goes on, to read that it ends. No other, for at
 ** its end a leak checker stops it, which this would undo. */
 void wp_server_stop(wp_server *s) {
   wp_ending ending;
   int is_ours = s->owner == getpid() && s->pid > 0;
-  if (is_ours) wp_process_signal(s->pid, s->pidfd, SIGCONT);
+  if (is_ours && wp_process_is_stopped(s->pid))
+    wp_process_signal(s->pid, s->pidfd, SIGCONT);
   wp_server_hang_up(s);
   if (is_ours) (void)wp_process_reap(s->pid, s->pidfd, 1, &ending);
   wp_fd_close(&s->pidfd);
