@@ -108,9 +108,10 @@ static int engine_settle(lua_State *L) {
   return 0;
 }
 
-/* stack: engine, codec, base, lists, failures */
+/* What is called take_… runs under wp_lua_engine_reading, which has checked the
+** engine. stack: engine, codec, base, lists, failures */
 static int take_results(lua_State *L) {
-  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine *e = lua_touserdata(L, 1);
   wp_codec *c = wp_codec_check(L, 2);
   lua_Integer base = luaL_checkinteger(L, 3);
   const wp_event *v = &e->event;
@@ -127,7 +128,7 @@ static int engine_read(lua_State *L) {
 }
 
 static int take_values(lua_State *L) {
-  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine *e = lua_touserdata(L, 1);
   wp_codec *c = wp_codec_check(L, 2);
   int n;
   wp_codec_read(L, c, e->event.data, e->event.length, &n);
@@ -141,7 +142,7 @@ static int engine_values(lua_State *L) {
 static int take_ending(lua_State *L) {
   static const char *const phases[] = {"start", "init", "idle", "task",
                                        "exit"};
-  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine *e = lua_touserdata(L, 1);
   const wp_event *v = &e->event;
   lua_createtable(L, 0, 4);
   wp_set_integer(L, "pid", v->pid);
@@ -162,7 +163,7 @@ static int engine_ending(lua_State *L) {
 }
 
 static int take_arguments(lua_State *L) {
-  wp_lua_engine *e = wp_lua_engine_check(L);
+  wp_lua_engine *e = lua_touserdata(L, 1);
   wp_codec *c = wp_codec_check(L, 2);
   lua_Integer index = luaL_checkinteger(L, 3);
   const unsigned char *data;

@@ -341,13 +341,11 @@ static int remaining_ms(int timeout_ms, uint64_t deadline_ns) {
   return (int)((deadline_ns - now + 999999) / 1000000);
 }
 
-void wp_settle(wp_pool *p) { wp_worker_settle(p); }
-
 static int next_event(wp_pool *p, int timeout_ms, wp_event *event) {
   uint64_t deadline = timeout_ms > 0
                           ? wp_now_ns() + (uint64_t)timeout_ms * 1000000u
                           : 0;
-  wp_worker_settle(p);
+  wp_settle(p);
   if (++p->since_poll >= EVENTS_A_LOOK) (void)poll_descriptors(p, 0);
   for (;;) {
     int got = take_event(p, event);
@@ -384,7 +382,7 @@ int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
 }
 
 int wp_more(wp_pool *p, wp_event *event) {
-  wp_worker_settle(p);
+  wp_settle(p);
   if (++p->since_poll >= EVENTS_A_LOOK) return 0;
   return take_event(p, event);
 }

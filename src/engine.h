@@ -121,7 +121,6 @@ void wp_worker_mark_dead(wp_pool *p, unsigned w);
 int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
 /* The death of a worker whose records are all taken: 1 and *event. */
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
-void wp_worker_settle(wp_pool *p);
 /* Nothing has come for a while: takes back what workers need no more. */
 void wp_worker_recall_loans(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */

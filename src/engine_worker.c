@@ -342,7 +342,7 @@ static void settle_record(wp_pool *p) {
   p->holds_record = 0;
 }
 
-void wp_worker_settle(wp_pool *p) {
+void wp_settle(wp_pool *p) {
   wp_bytes *assembly = &p->workers[p->held_worker].assembly;
   if (p->holds_record) settle_record(p);
   if (p->clear_assembly) {

@@ -241,6 +241,7 @@ static int is_child(pid_t pid) {
   siginfo_t info;
   return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
+#endif
 
 int wp_process_is_stopped(pid_t pid) {
   char text[512] = "";
@@ -252,7 +253,6 @@ int wp_process_is_stopped(pid_t pid) {
   fclose(file);
   return !name_end || strncmp(name_end, ") T", 3) == 0;
 }
-#endif
 
 void wp_process_signal(pid_t pid, int pidfd, int signal) {
 #if defined(SYS_pidfd_send_signal) && !defined(WP_NO_PIDFD)

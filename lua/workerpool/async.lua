@@ -453,8 +453,7 @@ function Queue:wait(condition, timeout)
     self:raise_deferred()
     if self.crew.closed then
       -- Whatever has ended the workers: nobody is left who could do what remains.
-      local err = errors.new { kind = "cancelled", message = "the pool was terminated" }
-      self:tell(self:end_all(err))
+      self:tell(self:end_all(errors.terminated()))
       return condition()
     end
     local left = deadline and deadline - core.now()

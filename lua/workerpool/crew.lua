@@ -392,7 +392,6 @@ function on_event.exit(self, w, tag, first, count)
   self:start_missing()
 end
 
-
 -- Whoever waits for a task needs a worker: one may be missing when the event of
 -- another's death was broken off, or it could not be replaced just then.
 function Crew:revive()

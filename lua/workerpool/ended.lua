@@ -21,7 +21,7 @@ for _, name in ipairs { "kill", "measure", "retire", "set_output", "settle", "st
 end
 
 local function refuse()
-  error(errors.new { kind = "cancelled", message = "the pool was terminated" }, 0)
+  error(errors.terminated(), 0)
 end
 
 return setmetatable(Ended, { __index = function() return refuse end })

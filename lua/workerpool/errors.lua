@@ -279,6 +279,11 @@ local function crash(fields)
   return err
 end
 
+--- Of all that is not over when a pool is terminated.
+local function terminated()
+  return new { kind = "cancelled", message = "the pool was terminated" }
+end
+
 return {
   TaskError = TaskError,
   new = new,
@@ -286,6 +291,7 @@ return {
   is_interrupt = is_interrupt,
   from = from,
   crash = crash,
+  terminated = terminated,
   message_of = message_of,
   preview = preview,
   signal_name = signal_name,

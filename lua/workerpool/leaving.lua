@@ -34,7 +34,7 @@ function Ending:break_off()
   self.hopeless = true
   self:kill_now()
   -- Before the deaths are looked at, which would be taken for crashes.
-  self:tell_all(errors.new { kind = "cancelled", message = "the pool was terminated" })
+  self:tell_all(errors.terminated())
   self:kill_all()
 end
 

@@ -97,7 +97,7 @@ function Life:disband()
   let_go(self, crew)
   if queue then
     crew:delist(queue.id)
-    ended = queue:end_all(errors.new { kind = "cancelled", message = "the pool was terminated" })
+    ended = queue:end_all(errors.terminated())
   end
   crew:kill_all()
 end
