@@ -179,18 +179,17 @@ static void queue_put(input *in) {
 }
 
 static void queue_get(void) {
-  wp_bytes into = {0};
-  size_t length;
-  int status = wp_queue_get(q(), &into, &length);
+  wp_bytes data = {0}, tickets = {0};
+  int status = wp_queue_get(q(), &data, &tickets);
   MUST((status == WP_OK) == (n_items > 0));
   if (status != WP_OK) return;
-  check_value(into.data, length, &items[0]);
-  size_t whole = (length + 7) & ~(size_t)7;
+  check_value(data.data, data.len, &items[0]);
   size_t n = items[0].object >= 0 ? 1 : 0;
-  MUST(into.len == whole + n * sizeof(wp_ticket));
+  MUST(tickets.len == n * sizeof(wp_ticket));
   unstore(&items[0]);
-  if (n) wp_shared_forget((wp_ticket *)(void *)(into.data + whole), n);
-  wp_bytes_free(&into);
+  if (n) wp_shared_forget((wp_ticket *)(void *)tickets.data, n);
+  wp_bytes_free(&data);
+  wp_bytes_free(&tickets);
   memmove(items, items + 1, --n_items * sizeof(*items));
 }
 

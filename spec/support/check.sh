@@ -27,6 +27,14 @@ complete() {
   ! nm -D --undefined-only "build/gcc/lib/workerpool/core.so" | grep ' wp_'
 }
 
+# Outside the build: they follow the rooms that they drive, or nobody sees it.
+fuzzers() {
+  local flags
+  mapfile -t flags <build/clang/flags
+  # shellcheck disable=SC2086 # flags are words
+  clang ${flags[1]} -Ispec/fuzz -fsyntax-only spec/fuzz/*.c
+}
+
 lint() {
   local paths=() path
   for path in lua spec examples docs src/embed.lua ./*.rockspec; do
@@ -49,6 +57,7 @@ shells() {
 step "gcc -Werror" build_with gcc
 step "core.so is complete" complete
 step "clang -Werror" build_with clang
+step "fuzzers" fuzzers
 step "luacheck" lint
 step "rules" "$LUA" spec/support/check_rules.lua
 step "shell scripts" shells
