@@ -5,7 +5,7 @@
 local core = require "workerpool.core"
 local sizer = require "workerpool.sizer"
 
-local ceil, max, min = math.ceil, math.max, math.min
+local ceil, max = math.ceil, math.max
 
 -- Chunks in flight for each worker: one that runs and one that waits, or as
 -- many as make this many seconds of work. A worker that runs dry has to be
@@ -73,7 +73,8 @@ end
 -- How many more chunks may be on their way.
 function Flow:free_depth()
   local depth = self:is_heavy() and LEAST_DEPTH * self.n_workers or self.depth
-  return min(depth - self.in_flight, MOST_PARCELS - self.crew.engine:pending())
+  local free, parcels = depth - self.in_flight, MOST_PARCELS - self.crew.engine:pending()
+  return free < parcels and free or parcels
 end
 
 --- Can nothing more be on its way, also no task that is tried again?
@@ -89,8 +90,8 @@ end
 function Flow:room()
   if self.open_bytes >= OPEN_BYTES then return 0, 0 end
   local window = WINDOW * self.n_workers - self.open_chunks - self.in_flight
-  local most = self.opts.max_tasks_active
-  return min(window, self:free_depth()), most and most - self.active or math.maxinteger
+  local depth, most = self:free_depth(), self.opts.max_tasks_active
+  return window < depth and window or depth, most and most - self.active or math.maxinteger
 end
 
 --- The size of the next chunk. What the caller has set, by chunk_size or
@@ -100,8 +101,10 @@ function Flow:next_size()
   local source = self.source
   local size = self.sizer:next(source.length and source.length - source.taken)
   if self.is_sized then return size end
-  local bytes = max(self.argument_bytes, self.result_bytes, 1)
-  return max(1, min(size, CHUNK_BYTES // bytes | 0))
+  local bytes, results = self.argument_bytes, self.result_bytes
+  if results > bytes then bytes = results end
+  if size * bytes <= CHUNK_BYTES then return size end
+  return max(1, CHUNK_BYTES // bytes | 0)
 end
 
 --- Gives a class of calls these methods. It has the fields opts, source, crew,

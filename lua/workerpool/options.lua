@@ -208,19 +208,60 @@ end
 
 local problem
 
-local function checked_value(option, value, title)
-  if value == nil then value = option.default end
-  if option.name == "progress_bar_options" then
-    if type(value) == "table" or value == nil then
-      return problem("progress", value, title .. ": progress_bar_options")
-    end
-  elseif value == nil then
-    return nil
+-- Puts what is given for an option among those that are checked, or returns what is
+-- wrong with it.
+local function take(checked, option, value, title)
+  local name = option.name
+  if name == "progress_bar_options" and type(value) == "table" then
+    local of_bar, message = problem("progress", value, title .. ": progress_bar_options")
+    checked[name] = of_bar
+    return message
   end
   local ok, used = option.kind.check(value)
-  if ok then return used end
-  return nil, format("%s: option '%s': wanted %s, got %s",
-    title, option.name, option.kind.wanted, kinds.got(value))
+  checked[name] = used
+  return not ok and format("%s: option '%s': wanted %s, got %s",
+    title, name, option.kind.wanted, kinds.got(value)) or nil
+end
+
+-- What a call without options gets. Nobody writes into the options of a call,
+-- only into those of a pool.
+local defaults = {}
+for _, call in ipairs { "progress", "constructor", "map", "apply", "chunk" } do
+  defaults[call] = {}
+  for _, name in ipairs(names[call]) do
+    local option = known[call][name]
+    if option.default ~= nil then take(defaults[call], option, option.default, "") end
+  end
+end
+defaults.map.progress_bar_options = defaults.progress
+
+local function with_defaults(call)
+  local checked = {}
+  for name, value in next, defaults[call] do checked[name] = value end
+  return checked
+end
+
+-- The first in the order of the list that is wrong is the one that is told.
+local function take_all(call, given, title)
+  local checked = with_defaults(call)
+  for _, name in ipairs(names[call]) do
+    local value = given[name]
+    local message = value ~= nil and take(checked, known[call][name], value, title)
+    if message then return nil, message end
+  end
+  return checked
+end
+
+-- The same, where a call need not look for what it has not been given: nil when
+-- something is wrong, or may be inherited.
+local function take_given(call, given, title)
+  if debug.getmetatable(given) then return nil end
+  local checked, options = with_defaults(call), known[call]
+  for key, value in next, given do
+    local option = options[key]
+    if not option or take(checked, option, value, title) then return nil end
+  end
+  return checked
 end
 
 --- Checks options without raising: the checked copy with defaults, or nil
@@ -234,20 +275,12 @@ function problem(call, given, title)
   title = title or CALLS[call]
   if given == nil then given = {} end
   if type(given) ~= "table" then return nil, not_a_table(title, given) end
+  local checked = take_given(call, given, title)
+  if checked then return checked end
   local stray = unknown_key(call, given)
   if stray ~= nil then return nil, title .. ": " .. unknown(call, stray) end
-  local checked = {}
-  for _, name in ipairs(names[call]) do
-    local value, message = checked_value(known[call][name], given[name], title)
-    if message then return nil, message end
-    checked[name] = value
-  end
-  return checked
+  return take_all(call, given, title)
 end
-
--- What a call without options gets. Nobody writes into the options of a call,
--- only into those of a pool.
-local of_none = { map = problem("map"), apply = problem("apply") }
 
 --- Checks options and fills in defaults; raises on any mistake. `level`
 --- counts as in error(): 1 blames the line that calls check, 2 the line that
@@ -258,7 +291,7 @@ local of_none = { map = problem("map"), apply = problem("apply") }
 ---@param title? string what to call the call in messages, such as "imap"
 ---@return table checked
 local function check(call, given, level, title)
-  if given == nil and of_none[call] then return of_none[call] end
+  if given == nil and call ~= "constructor" then return defaults[call] end
   local checked, message = problem(call, given, title)
   if not checked then error(message, (level or 1) + 1) end
   return checked

@@ -33,7 +33,7 @@ local function whole(x)
   return x < 2 ^ 53 and ceil(x - SLACK) or math.maxinteger
 end
 
-function Fixed:next(remaining, _in_flight)
+function Fixed:next(remaining)
   local from = self._end
   if from == math.maxinteger then return max(1, remaining or from) end
   self._k = self._k + 1
@@ -95,38 +95,33 @@ local Adaptive = { __name = "workerpool.sizer.adaptive" }
 Adaptive.__index = Adaptive
 
 --- The size of the next chunk. `remaining` is the number of tasks not yet
---- handed out, nil when unknown; `in_flight` those handed out and not yet
---- back, which no policy here needs so far.
+--- handed out, nil when unknown.
 ---@param remaining? integer
----@param _in_flight? integer
 ---@return integer at least 1
-function Adaptive:next(remaining, _in_flight)
+function Adaptive:next(remaining)
   local n = self._size
-  if remaining then
-    n = min(n, (remaining - 1) // self._halves + 1)
+  if remaining and remaining <= n * self._halves then
+    n = (remaining - 1) // self._halves + 1
   end
-  return max(1, n)
+  return n > 0 and n or 1
 end
 
--- Slower times count at once, faster ones only by and by: a chunk that is
--- too large holds up the whole run, one that is too small costs microseconds.
-local function smoothed(old, new)
-  if not old or new >= old then return new end
-  return old + FORGET * (new - old)
-end
-
---- Tells how long the tasks of one chunk ran, all together.
+--- Tells how long the tasks of one chunk ran, all together. Slower times count
+--- at once, faster ones only by and by: a chunk that is too large holds up the
+--- whole run, one that is too small costs microseconds.
 ---@param count integer
 ---@param elapsed number seconds
 function Adaptive:observe(count, elapsed)
   if count < 1 or elapsed ~= elapsed then return end
-  self._task_time = smoothed(self._task_time, max(elapsed, 0) / count)
-  self._seen = max(self._seen, count)
-  local growth = self._seen < SMALL and CAREFUL or QUICK
-  local wanted = self._task_time > 0 and TARGET / self._task_time or MOST
-  self._size = max(1, floor(min(wanted, self._seen * growth, MOST)))
+  local time, before, seen = elapsed > 0 and elapsed / count or 0, self._task_time, self._seen
+  if before and time < before then time = before + FORGET * (time - before) end
+  if count > seen then seen = count end
+  local size = seen * (seen < SMALL and CAREFUL or QUICK)
+  if size > MOST then size = MOST end
+  if size * time > TARGET then size = max(1, floor(TARGET / time)) end
+  self._task_time, self._size = time, size
   -- After a shrink the old large chunks prove nothing about the new tasks.
-  if self._size < self._seen then self._seen = self._size end
+  self._seen = size < seen and size or seen
 end
 
 local function adaptive(n_jobs)

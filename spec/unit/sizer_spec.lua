@@ -10,7 +10,7 @@ local MOST = require("workerpool.sizer").MOST
 local function run(sizer, chunks, cost, from)
   local sizes, at = {}, from or 1
   for k = 1, chunks do
-    local n = sizer:next(nil, 0)
+    local n = sizer:next()
     local elapsed = n * cost(at)
     sizes[k], at = n, at + n
     sizer:observe(n, elapsed)
@@ -24,7 +24,7 @@ describe("a fixed size", function()
   local function sizes(opts, count, length)
     local sizer, list = chunk.sizer(opts), {}
     for i = 1, count do
-      list[i] = sizer:next(length, 0)
+      list[i] = sizer:next(length)
       if length then length = length - list[i] end
     end
     return list
@@ -47,15 +47,15 @@ describe("a fixed size", function()
 
   it("is never more than what remains, nor less than 1", function()
     assert.same({ 4, 1 }, sizes({ chunk_size = 4 }, 2, 5))
-    assert.equal(1, chunk.sizer({ chunk_size = 4 }):next(0, 0))
-    assert.equal(7, chunk.sizer({ chunk_size = 1e300 }):next(7, 0))
-    assert.equal(1, chunk.sizer({ n_splits = 3, length = 0 }):next(0, 0))
+    assert.equal(1, chunk.sizer({ chunk_size = 4 }):next(0))
+    assert.equal(7, chunk.sizer({ chunk_size = 1e300 }):next(7))
+    assert.equal(1, chunk.sizer({ n_splits = 3, length = 0 }):next(0))
   end)
 
   it("does not change by what is observed", function()
     local sizer = chunk.sizer { chunk_size = 4 }
     sizer:observe(4, 100)
-    assert.equal(4, sizer:next(nil, 0))
+    assert.equal(4, sizer:next())
   end)
 
   it("cannot be a part of an unknown length", function()
@@ -66,8 +66,8 @@ end)
 
 describe("an adaptive size", function()
   it("starts at one task", function()
-    assert.equal(1, chunk.sizer({ n_jobs = 4 }):next(nil, 0))
-    assert.equal(1, chunk.sizer({ n_jobs = 4, length = 1000000 }):next(1000000, 0))
+    assert.equal(1, chunk.sizer({ n_jobs = 4 }):next())
+    assert.equal(1, chunk.sizer({ n_jobs = 4, length = 1000000 }):next(1000000))
   end)
 
   it("comes within a few chunks to the time it aims at", function()
@@ -86,7 +86,7 @@ describe("an adaptive size", function()
   it("grows only as far as chunks that were seen allow, however often", function()
     local sizer = chunk.sizer { n_jobs = 4 }
     for _ = 1, 100 do sizer:observe(1, 1e-7) end
-    assert.equal(4, sizer:next(nil, 0))
+    assert.equal(4, sizer:next())
   end)
 
   it("stays at one for tasks longer than the target", function()
@@ -102,9 +102,9 @@ describe("an adaptive size", function()
   it("shrinks at once when tasks get longer", function()
     local sizer = chunk.sizer { n_jobs = 4 }
     run(sizer, 10, constant(1e-6))
-    assert.is_true(sizer:next(nil, 0) > 1000)
+    assert.is_true(sizer:next() > 1000)
     sizer:observe(1000, 1000 * 0.01)
-    assert.equal(1, sizer:next(nil, 0))
+    assert.equal(1, sizer:next())
   end)
 
   it("grows again when tasks get shorter", function()
@@ -119,14 +119,14 @@ describe("an adaptive size", function()
     run(sizer, 10, constant(1e-6))
     sizer:observe(1000, 10)
     sizer:observe(1, 0)
-    assert.is_true(sizer:next(nil, 0) <= 4)
+    assert.is_true(sizer:next() <= 4)
   end)
 
   it("keeps chunks of mixed tasks near the longer ones", function()
     local sizer = chunk.sizer { n_jobs = 4 }
     local long = 0
     for i = 1, 200 do
-      local n = sizer:next(nil, 0)
+      local n = sizer:next()
       local seconds = i % 2 == 0 and 1e-3 or 1e-6
       if n * seconds > 4 * TARGET then long = long + 1 end
       sizer:observe(n, n * seconds)
@@ -137,24 +137,24 @@ describe("an adaptive size", function()
   it("leaves half of each worker's share for later when the end is known", function()
     local sizer = chunk.sizer { n_jobs = 4, length = 100000 }
     for _ = 1, 10 do sizer:observe(MOST, 0) end
-    assert.equal(12500, sizer:next(100000, 0))
-    assert.equal(2, sizer:next(16, 0))
-    assert.equal(3, sizer:next(17, 0))
-    assert.equal(1, sizer:next(8, 0))
-    assert.equal(1, sizer:next(1, 0))
-    assert.equal(1, sizer:next(0, 0))
+    assert.equal(12500, sizer:next(100000))
+    assert.equal(2, sizer:next(16))
+    assert.equal(3, sizer:next(17))
+    assert.equal(1, sizer:next(8))
+    assert.equal(1, sizer:next(1))
+    assert.equal(1, sizer:next(0))
   end)
 
   it("does not overflow near the largest length", function()
     local sizer = chunk.sizer { n_jobs = 4, length = math.maxinteger }
     for _ = 1, 10 do sizer:observe(MOST, 0) end
-    assert.equal(MOST, sizer:next(math.maxinteger, 0))
+    assert.equal(MOST, sizer:next(math.maxinteger))
   end)
 
   it("gives out exactly all tasks of a known length", function()
     local sizer, left, chunks = chunk.sizer { n_jobs = 4, length = 100000 }, 100000, 0
     while left > 0 do
-      local n = sizer:next(left, 0)
+      local n = sizer:next(left)
       assert.is_true(n >= 1 and n <= left)
       left, chunks = left - n, chunks + 1
       sizer:observe(n, n * 1e-7)
@@ -167,7 +167,7 @@ describe("an adaptive size", function()
     sizer:observe(0, 1)
     sizer:observe(1, 0 / 0)
     sizer:observe(1, -5)
-    assert.equal(4, sizer:next(nil, 0))
-    assert.equal(1, chunk.sizer({ n_jobs = 0 }):next(nil, 0))
+    assert.equal(4, sizer:next())
+    assert.equal(1, chunk.sizer({ n_jobs = 0 }):next())
   end)
 end)
