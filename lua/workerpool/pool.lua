@@ -10,7 +10,6 @@ local fifo = require "workerpool.fifo"
 local insights = require "workerpool.insights"
 local iterate = require "workerpool.iterate"
 local life = require "workerpool.life"
-local names = require "workerpool.names"
 local options = require "workerpool.options"
 local output = require "workerpool.output"
 local setters = require "workerpool.setters"
@@ -410,7 +409,5 @@ end
 insights.extend(WorkerPool)
 life.extend(WorkerPool)
 setters.extend(WorkerPool)
-
-names.register_class("workerpool.TaskError", errors.TaskError)
 
 return { WorkerPool = WorkerPool, with = with }

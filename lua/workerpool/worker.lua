@@ -10,9 +10,13 @@ local math, pcall, select, setmetatable, table, type, xpcall =
 
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
+local names = require "workerpool.names"
 local traceback = require "workerpool.traceback"
 
 local unpack, pack = table.unpack, table.pack
+
+-- Both sides have this module, and errors travel both ways.
+names.register_class("workerpool.TaskError", errors.TaskError)
 
 local Worker = { __name = "workerpool.Worker" }
 Worker.__index = Worker
