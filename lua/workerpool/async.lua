@@ -95,11 +95,12 @@ function AsyncResult:__tostring()
   return ("workerpool.AsyncResult (task %d, %s)"):format(task.id, task.state or "pending")
 end
 
---- Raises unless this is a list of results. `level` as in error().
+--- Raises unless this is a list of results of the pool. `level` as in error().
 ---@param list any
+---@param pool table
 ---@param title string
 ---@param level integer
-local function check_results(list, title, level)
+local function check_results(list, pool, title, level)
   if type(list) ~= "table" then
     error(("%s: wanted a list of results of apply_async, got %s")
       :format(title, kinds.got(list)), level + 1)
@@ -108,6 +109,9 @@ local function check_results(list, title, level)
     if getmetatable(result) ~= AsyncResult then
       error(("%s: element %d: wanted a result of apply_async, got %s")
         :format(title, i, kinds.got(result)), level + 1)
+    elseif result._queue.pool ~= pool then
+      error(("%s: element %d: a result of another pool; each pool waits for its own")
+        :format(title, i), level + 1)
     end
   end
 end

@@ -26,7 +26,7 @@ local function make_setup(self, f, call)
     start_method = opts.start_method,
     pass_worker_id = opts.pass_worker_id,
     has_shared = opts.shared_objects ~= nil,
-    shared_objects = opts.shared_objects,
+    shared_objects = opts.shared_objects, shared_version = opts.shared_version,
     use_worker_state = opts.use_worker_state,
     init = call.worker_init, exit = call.worker_exit,
     init_timeout = call.worker_init_timeout, exit_timeout = call.worker_exit_timeout,
@@ -45,6 +45,7 @@ local function fits(setup, opts, f, call)
     and (call.worker_exit == nil or call.worker_exit == setup.exit)
     and setup.pass_worker_id == opts.pass_worker_id
     and rawequal(setup.shared_objects, opts.shared_objects)
+    and setup.shared_version == opts.shared_version
     and setup.use_worker_state == opts.use_worker_state
     and setup.seed == opts.seed
 end

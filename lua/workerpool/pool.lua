@@ -322,7 +322,7 @@ end
 ---@return workerpool.AsyncResult?
 function WorkerPool:wait_any(list, timeout)
   check_owner(self, "wait_any", 2)
-  async.check_results(list, "wait_any", 2)
+  async.check_results(list, self, "wait_any", 2)
   options.check_seconds(timeout, "wait_any: timeout", 2)
   local found
   local function any()

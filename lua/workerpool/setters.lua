@@ -39,11 +39,13 @@ local function extend(class)
     set(class, self, "set_order_tasks", "order_tasks", on)
   end
 
-  --- Hands a value to every task, from the next call on; nil: none.
+  --- Hands a value to every task, from the next call on; nil: none. A table is
+  --- handed out as it is then, also one that was set before and has changed since.
   ---@param value any
   function class:set_shared_objects(value)
     refusals.dot(self, class, "pool", "set_shared_objects", 2)
     self.opts.shared_objects = value
+    if type(value) == "table" then self.opts.shared_version = {} end
   end
 end
 
