@@ -6,6 +6,8 @@
 --   m MODULE            a loaded module; _G, too
 --   f MODULE \0 FIELD   what the module has under that key
 --   c CLASS             a metatable given to register_class
+--   k HOME CLASS        the same, and what to load where the class is not registered:
+--                       one of the above, or l MODULE, which registers it
 --   r NAME              a metatable made by luaL_newmetatable
 --
 -- Names are collected when they are first needed, and again when something
@@ -25,6 +27,8 @@ local values = setmetatable({}, WEAK_KEYS)
 local metatables = setmetatable({}, WEAK_KEYS)
 local classes = {}                               -- name -> metatable
 local class_names = setmetatable({}, WEAK_KEYS)  -- metatable -> name
+local homes = setmetatable({}, WEAK_KEYS)        -- metatable -> module that registers it
+local full_names = setmetatable({}, WEAK_KEYS)   -- metatable -> "c…" or "k…"
 local known = setmetatable({}, { __mode = "v" }) -- modules collected last
 
 local loaded = package.loaded
@@ -86,6 +90,7 @@ local function collect()
   clear(values)
   clear(metatables)
   clear(known)
+  clear(full_names)
   local list = module_names()
   for _, name in ipairs(list) do
     local module = loaded[name]
@@ -121,17 +126,32 @@ end
 
 -- ---- looking up -------------------------------------------------------------
 
+-- The length of what stands before the name of a class.
+local HOME = "s4"
+
+-- "k…" in its two parts. It may have come from anybody.
+local function parts_of(text)
+  local ok, home, at = pcall(string.unpack, HOME, text)
+  if not ok then return "", text end
+  return home, text:sub(at)
+end
+
 local function in_module(module, field)
   local found = loaded[module]
   if type(found) == "table" then return rawget(found, field) end
 end
 
 -- What has the name now, or nil.
-local function peek(name)
+local peek
+function peek(name)
   local kind, text = name:sub(1, 1), name:sub(2)
   if kind == "m" then return loaded[text] end
   if kind == "f" then return in_module(text:match("^(.-)%z(.*)$")) end
   if kind == "c" then return classes[text] end
+  if kind == "k" then
+    local home, class = parts_of(text)
+    return classes[class] or home:find("^[mf]") and peek(home) or nil
+  end
   if kind == "r" and type(registry[text]) == "table" then
     return registry[text]
   end
@@ -143,7 +163,8 @@ local function missing(name)
     local module, field = text:match("^(.-)%z(.*)$")
     return ("'%s' of module '%s' is not available in this process"):format(
       field or text, module or "?")
-  elseif kind == "c" then
+  elseif kind == "c" or kind == "k" then
+    if kind == "k" then text = select(2, parts_of(text)) end
     return ("class '%s' is not registered in this process (use "
       .. "workerpool.register_class)"):format(text)
   end
@@ -153,7 +174,12 @@ end
 
 -- Loads the module of a name. Why it cannot be loaded is said in the error.
 local function load_module(name)
-  local module = name:match("^m(.*)$") or name:match("^f(.-)%z")
+  if name:sub(1, 1) == "k" then
+    local home, class = parts_of(name:sub(2))
+    if classes[class] then return end
+    name = home
+  end
+  local module = name:match("^[ml](.*)$") or name:match("^f(.-)%z")
   if not module or loaded[module] ~= nil then return end
   local ok, reason = pcall(require, module)
   if not ok then
@@ -186,9 +212,30 @@ local function checked(value, name)
   if name and rawequal(peek(name), value) then return name end
 end
 
-local function of_metatable(mt)
+-- What brings the class with it where nothing is inherited: the module that has
+-- registered it, when it was loaded, or else one that has it. A module whose loading
+-- has not ended may be the program, and what is merely global is the script's.
+local function home_of(mt)
+  local module, place = homes[mt], checked(mt, metatables[mt])
+  if module then return loaded[module] ~= nil and "l" .. module or nil end
+  if place and place ~= "m_G" and not place:find("^f_G%z") then return place end
+end
+
+local function of_class(mt)
+  local name = full_names[mt]
+  if name then return name end
   local class = class_names[mt]
-  if class then return "c" .. class end
+  if not class then return nil end
+  names.refresh()
+  local home = home_of(mt)
+  name = home and "k" .. string.pack(HOME, home) .. class or "c" .. class
+  if home or not homes[mt] then full_names[mt] = name end
+  return name
+end
+
+local function of_metatable(mt)
+  local class = of_class(mt)
+  if class then return class end
   local name = checked(mt, metatables[mt])
   if name then return name end
   name = rawget(mt, "__name")
@@ -213,8 +260,8 @@ end
 function names.of(refs, value)
   local id = refs and refs:id_of(value)
   if id then return id end
-  local class = class_names[value]
-  if class then return "c" .. class end
+  local class = of_class(value)
+  if class then return class end
   return checked(value, values[value])
 end
 
@@ -233,15 +280,30 @@ local function check_class(name, mt)
   end
 end
 
+-- The module that is being loaded: what `require`, somewhere on the stack, was given.
+local function loading_module()
+  for level = 3, math.huge do
+    local info = getinfo(level, "f")
+    if not info then return nil end
+    if info.func == require then
+      local _, name = debug.getlocal(level, 1)
+      return type(name) == "string" and name or nil
+    end
+  end
+end
+
 --- Gives a metatable a name, so that objects which have it can travel. The
 --- other side must know the class by the same name: a forked worker does,
---- when the class was registered before.
+--- when the class was registered before; others load the module that has
+--- registered it, or has it.
 ---@param name string
 ---@param mt table
 function names.register_class(name, mt)
   check_class(name, mt)
   classes[name] = mt
   class_names[mt] = class_names[mt] or name
+  homes[mt] = homes[mt] or loading_module()
+  full_names[mt] = nil
   core.note_name(mt)
 end
 
