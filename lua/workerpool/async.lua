@@ -140,16 +140,15 @@ end
 -- A task's function is sent by value, for upvalues may have changed since the
 -- last time; the same bytes are the same job. A function that would give the
 -- same bytes again need not be written: that costs half of a small task.
-function Queue:job_for(f)
+function Queue:job_for(f, title, level)
   local crew, settled = self.crew, self.settled
   if settled and self.job_function == f and snapshot.is_unchanged(settled) then
     return self.job
   end
-  core.write(crew.writer, "function", f)
-  local bytes = core.output(crew.writer)
+  local bytes = crew:bytes_of(title, level > 0 and level + 1 or 0, f)
   if bytes ~= self.job_bytes then
     if self.job then crew.engine:retire(self.job) end
-    self.job_bytes, self.job = bytes, crew:announce_bytes(bytes)
+    self.job_bytes, self.job = bytes, crew:announce(bytes)
   end
   self.job_function = f
   self.settled = type(f) == "function" and crew.setup.names:settled(f) or nil
@@ -168,9 +167,10 @@ local function packed(args)
 end
 
 --- Sends a task, and returns it: its `state` is false until it is over, then
---- "done" or "failed". Raises where the function cannot travel.
-function Queue:submit(f, args, opts)
-  local list, job = packed(args), self:job_for(f)
+--- "done" or "failed". Raises where the function cannot travel, as `title` and at
+--- the `level`, as in error().
+function Queue:submit(f, args, opts, title, level)
+  local list, job = packed(args), self:job_for(f, title, level + 1)
   local id = self.last_id + 1
   self.last_id = id -- before anything is made, for a finalizer may send a task, too
   local task = { id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false }
@@ -223,7 +223,7 @@ end
 
 -- The same, later: what the function has in its upvalues by now may not travel.
 function Queue:send_again(task, args)
-  local ok, job = pcall(self.job_for, self, task.f)
+  local ok, job = pcall(self.job_for, self, task.f, nil, 0)
   if ok then return self:send(task, args, job) end
   if errors.is_interrupt(job) then error(job, 0) end
   if not task.state then self:refuse(task, job) end

@@ -196,15 +196,24 @@ function Crew:abandon(id)
   end
 end
 
+--- A function as bytes, with what else belongs to it. Raises where it cannot travel.
+---@param title string? what to call the call in the message
+---@param level integer as in error() here; 0: no position
 ---@param f function
 ---@param lifespan? integer tasks after which a worker is replaced
----@return lightuserdata job
-function Crew:announce(f, lifespan)
-  core.write(self.writer, "function", f, lifespan)
-  return self:announce_bytes(core.output(self.writer))
+---@return string
+function Crew:bytes_of(title, level, f, lifespan)
+  local ok, err = pcall(core.write, self.writer, "function", f, lifespan)
+  if ok then return core.output(self.writer) end
+  local path = type(err) == "string" and err:match("^cannot send function%[1%](.*)$")
+  if not path then error(err, 0) end
+  err = "cannot send function" .. path
+  error(title and title .. ": " .. err or err, level)
 end
 
-function Crew:announce_bytes(bytes)
+---@param bytes string
+---@return lightuserdata job
+function Crew:announce(bytes)
   local job, message = self.engine:announce(bytes)
   if not job then error("cannot announce the function: " .. message, 0) end
   return job

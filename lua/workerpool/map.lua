@@ -32,8 +32,10 @@ flow.extend(Run)
 ---@param crew table
 ---@param plan table the call: title, f, source and checked options
 ---@param sink table
-function Run.new(pool, crew, plan, sink)
+---@param level integer as in error(), for a function that cannot travel
+function Run.new(pool, crew, plan, sink, level)
   local opts, source = plan.options, plan.source
+  local bytes = crew:bytes_of(plan.title, level + 1, plan.f, opts.worker_lifespan)
   local self = setmetatable({
     pool = pool, crew = crew, source = source, opts = opts, sink = sink,
     title = plan.title,
@@ -61,7 +63,7 @@ function Run.new(pool, crew, plan, sink)
   self.completed_before = crew.engine:completed()
   self.bar = progress.open(opts.progress_bar, source.length, opts.progress_bar_options)
   self.tick = opts.progress_bar and max(opts.progress_bar_options.mininterval, 0.02) or nil
-  self.job = crew:announce(plan.f, opts.worker_lifespan)
+  self.job = crew:announce(bytes)
   return self
 end
 

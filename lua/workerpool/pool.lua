@@ -148,7 +148,7 @@ local function begin(self, plan, sink, holder, level)
   trace.check(plan.options.trace, plan.title, level)
   local crew = self:crew_for(plan.f, plan.options, level)
   refuse_overlap(self, plan.title, level) -- a callback may have begun one
-  local run = Run.new(self, crew, plan, sink)
+  local run = Run.new(self, crew, plan, sink, level + 1)
   holder.run = run
   self.run = run
   trace.attach(run, self.opts.enable_insights)
@@ -265,7 +265,7 @@ local function submit(self, title, f, args, opts, level)
   output.check_listener(self.opts, call, title, level)
   refuse_while_telling(self, title)
   local queue = queue_for(self, f, call, level)
-  local task = queue:submit(f, args, call)
+  local task = queue:submit(f, args, call, title, level + 1)
   self.last_task_id = queue.last_id
   return queue, task
 end
