@@ -162,6 +162,7 @@ local function packed(args)
   if args == nil then return { n = 0 } end
   if type(args) ~= "table" or debug.getmetatable(args) then return pack(args) end
   local n = source.count_arguments(args)
+  if n == 0 and source.is_record(args) then return pack(args) end
   if n <= FEW_ARGUMENTS then return pack(unpack(args, 1, n)) end
   return table.move(args, 1, math.min(n, MOST_ARGUMENTS), 1, { n = n })
 end

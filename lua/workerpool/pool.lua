@@ -272,7 +272,7 @@ end
 
 --- Calls f with the list of arguments in a worker, and does not wait.
 ---@param f function
----@param args? any a list of arguments (n is honoured), or one argument
+---@param args? any a list of arguments (n is honoured), or one argument, also a record
 ---@param opts? workerpool.ApplyOptions
 ---@return workerpool.AsyncResult
 function WorkerPool:apply_async(f, args, opts)

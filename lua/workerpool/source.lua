@@ -80,6 +80,13 @@ local function count_arguments(list)
   return is_count(n) and tointeger(n) or #list
 end
 
+--- Has a list without arguments something in it, as a record has?
+---@param list table without metatable
+---@return boolean
+local function is_record(list)
+  return not is_count(list.n) and next(list) ~= nil
+end
+
 --- How many arguments an element stands for, and the list that holds them:
 --- a table without metatable that has a count in its field n, or [1], is that list
 --- itself, all else is one argument. The same in C: src/task_args.c.
@@ -316,6 +323,7 @@ return {
   single = single,
   arguments = arguments,
   count_arguments = count_arguments,
+  is_record = is_record,
   unpack_arguments = function(element, whole)
     local n, list = arguments(element, whole)
     return unpack(list, 1, n)
