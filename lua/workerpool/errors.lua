@@ -54,7 +54,7 @@ local FIELDS = {
 -- The text of a thrown value. Unlike a preview this asks the value itself:
 -- an error object knows best how it reads. It may be broken, though.
 local function message_of(cause)
-  if type(cause) == "string" then return cause end
+  if type(cause) == "string" or type(cause) == "number" then return tostring(cause) end
   local mt = debug.getmetatable(cause)
   if type(mt) == "table" and rawget(mt, "__tostring") then
     local ok, text = pcall(tostring, cause)

@@ -63,12 +63,39 @@ local function with_own_stream(seeded, f, ...)
   return table.unpack(results, 1, results.n)
 end
 
+-- What ends a worker's process is an error here, of a task that reads as there. Code
+-- that was given os.exit before, or catches it, can tell the difference.
+local Exit = {}
+
+local function leave(code)
+  if code == nil or code == true then code = 0 end
+  code = code or 1
+  error(setmetatable({
+    exit_code = code, message = ("exit was called with status %s"):format(code),
+  }, Exit), 0)
+end
+
+local Restoring = { __close = function(before) os.exit = before.exit end } -- luacheck: ignore 122
+
+-- Until what this returns is closed there is a worker here, for code that wants to end it.
+local function as_worker()
+  local before = setmetatable({ exit = os.exit }, Restoring)
+  os.exit = leave -- luacheck: ignore 122
+  return before
+end
+
+local function crash_of(exit, described)
+  described.exit_code, described.cause = exit.exit_code, nil
+  return errors.crash(described)
+end
+
 -- Ctrl-C in a task is meant for the caller: left as it is, it is raised in
 -- core.run, and ends the call.
-local function passing_interrupts(handler)
+local function describing(handler)
   return function(err)
     if errors.is_interrupt(err) then return err end
-    return handler(err)
+    local described = handler(err)
+    return debug.getmetatable(err) == Exit and crash_of(err, described) or described
   end
 end
 
@@ -84,8 +111,9 @@ function Link:run(codec, handler, seeder, f, ...)
     figures = self.engine.account, spare = self.spare, picture = self.picture,
     traced = parcel.flags & core.FLAG_TRACED ~= 0,
   }
+  local _ <close> = as_worker()
   local data, count, log = with_own_stream(seeded, core.run, codec, parcel.data, self.options,
-    passing_interrupts(handler), seeder, f, ...)
+    describing(handler), seeder, f, ...)
   self.engine:turn("input", count)
   if log then
     self.tell(parcel.tag & core.TAG_INDEX, count, began, core.now(), 0, 0, 0, 0, log)
@@ -137,6 +165,7 @@ end
 -- ---- life -------------------------------------------------------------------
 
 function Engine:start()
+  local _ <close> = as_worker()
   self:turn("start")
   self.launched = core.now()
   self.link = setmetatable({ engine = self }, Link)
@@ -233,6 +262,7 @@ function Engine:work()
     self.first = self.first + 1
   end
   if self.state == "stopping" then
+    local _ <close> = as_worker()
     self.worker:exit()
     self:leave()
   end
