@@ -87,7 +87,7 @@ function Crew.new(n_jobs, setup, level)
     wanted = 0,        -- workers that there should be
     hopeless = false,  -- workers cannot start: none is to be tried again
     broken = false,    -- the engine cannot tell us anything any more
-    exit_results = {}, -- in the order in which workers ended
+    exit_results = {}, -- in the order in which workers ended; the pool's
     relay = output.new(setup),
     reader = core.codec(setup.names),
     writer = core.codec(setup.names),

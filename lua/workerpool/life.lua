@@ -125,7 +125,7 @@ local function release_unfit(self, f, call)
 end
 
 local function engage(self, crew)
-  self.exit_results = crew.exit_results
+  crew.exit_results = self.exit_results
   self.crew = crew
   self.insights = self.opts.enable_insights and insights.watch(crew) or nil
 end

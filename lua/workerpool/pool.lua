@@ -139,6 +139,13 @@ local function prepare(self, title, f, tasks, opts, level)
   return { title = title, f = f, options = call, source = source }
 end
 
+-- Exit results are those since the last map began, also of workers that live already
+-- and end because they cannot serve it.
+local function list_exits_anew(self)
+  self.exit_results = {}
+  if self.crew then self.crew.exit_results = self.exit_results end
+end
+
 -- `holder` is what ends it, should it be left early: it has the run before
 -- anything can go wrong.
 local function begin(self, plan, sink, holder, level)
@@ -146,6 +153,7 @@ local function begin(self, plan, sink, holder, level)
   refuse_while_telling(self, plan.title)
   refuse_overlap(self, plan.title, level)
   trace.check(plan.options.trace, plan.title, level)
+  list_exits_anew(self)
   local crew = self:crew_for(plan.f, plan.options, level)
   refuse_overlap(self, plan.title, level) -- a callback may have begun one
   local run = Run.new(self, crew, plan, sink, level + 1)
