@@ -170,6 +170,23 @@ static int unpack(lua_State *L) {
   return 1;
 }
 
+/* Two handles of one object, and of views the same part: what a handle sends
+** beside itself tells. */
+static int same(lua_State *L) {
+  const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
+  wp_shared_ud *a = wp_shared_test(L, 1), *b = wp_shared_test(L, 2);
+  int equal = a && b && a->type == b->type && a->handle.object &&
+              a->handle.object == b->handle.object;
+  if (equal && kind->depart) {
+    int n = kind->depart(L, a);
+    (void)kind->depart(L, b);
+    for (int i = -n; equal && i < 0; i++)
+      equal = lua_rawequal(L, i, i - n);
+  }
+  lua_pushboolean(L, equal);
+  return 1;
+}
+
 /* ---- classes ------------------------------------------------------------ */
 
 /* stack: …, metatable, methods -> … */
@@ -196,6 +213,9 @@ static void add_protocol(lua_State *L, const wp_shared_kind *kind) {
   lua_pushlightuserdata(L, p);
   lua_pushcclosure(L, unpack, 1);
   lua_setfield(L, -2, "__workerpool_unpack");
+  lua_pushlightuserdata(L, p);
+  lua_pushcclosure(L, same, 1);
+  lua_setfield(L, -2, "__eq");
   lua_pushcfunction(L, collect);
   lua_setfield(L, -2, "__gc");
 }

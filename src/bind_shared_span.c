@@ -160,4 +160,5 @@ const luaL_Reg wp_view_span_methods[] = {
     {"slice", slice},         {"fill", fill},
     {"sum", sum},             {"totable", totable},
     {"tostring", to_string},  {"copy_from", copy_from},
-    {"each", each},           {NULL, NULL}};
+    {"each", each},           {"__pairs", each},
+    {NULL, NULL}};
