@@ -23,6 +23,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,15 @@ static void check_status(int status) {
   check(status >= 0, wp_status_text(status));
 }
 
+/* Waits for an event. A signal is no failure: a program that has handlers
+** looks here at what they have left behind. */
+static void wait_event(wp_pool *pool, wp_event *event) {
+  int got;
+  do got = wp_next(pool, -1, event);
+  while (got == -EINTR);
+  check_status(got);
+}
+
 static wp_pool *open_pool(void) {
   wp_config config;
   wp_pool *pool;
@@ -251,7 +261,7 @@ static void collect(wp_pool *pool, uint32_t *steps) {
   struct pollfd fds = {.fd = wp_descriptor(pool), .events = POLLIN};
   uint32_t done = take_events(pool, steps);
   while (done < N_NUMBERS) {
-    check(poll(&fds, 1, 10000) == 1, "nothing came for ten seconds");
+    check(poll(&fds, 1, 10000) != 0, "nothing came for ten seconds");
     done += take_events(pool, steps);
   }
 }
@@ -262,7 +272,7 @@ static void close_pool(wp_pool *pool) {
   wp_event event;
   for (unsigned w = 0; w < N_WORKERS; w++) check_status(wp_stop(pool, w));
   for (unsigned ended = 0; ended < N_WORKERS;) {
-    check_status(wp_next(pool, -1, &event));
+    wait_event(pool, &event);
     if (event.type == WP_EVENT_EXIT) ended++;
   }
   wp_close(pool);

@@ -12,6 +12,10 @@
 
 #define WP_API __attribute__((visibility("default")))
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Limits, all of them. A limit that a user can meet is in the manual. */
 #define WP_LIMIT_WORKERS 1024     /* workers of one pool */
 #define WP_LIMIT_PARCELS 16384    /* parcels of one pool under way */
@@ -106,5 +110,9 @@ int wp_spin_for(wp_spin *spin, int (*found)(void *ud), void *ud);
 ** short wait, look-out and all, means that the look-out was too short: having
 ** been unlucky for once, it would never be lucky again. */
 void wp_spin_slept(wp_spin *spin);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -77,13 +77,19 @@ static int push_answer(lua_State *L, wp_lua_engine *e, int got) {
   return push_event(L, e);
 }
 
+/* A hook that a signal set just before the wait must not lie until its end. */
+#define LONGEST_NAP_MS 500
+
 static int engine_next(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_lua_engine_check_idle(L, e);
   if (e->is_held) return push_event(L, e);
-  int got = wp_next(e->pool, to_ms(L, 2), &e->event);
+  int wanted_ms = to_ms(L, 2);
+  int is_nap = wanted_ms > LONGEST_NAP_MS;
+  int got = wp_next(e->pool, is_nap ? LONGEST_NAP_MS : wanted_ms, &e->event);
   wp_follow_interrupt(L);
-  if (got == -EINTR) return lua_pushliteral(L, "interrupted"), 1;
+  if (got == -EINTR || (got == 0 && is_nap))
+    return lua_pushliteral(L, "interrupted"), 1;
   return push_answer(L, e, got);
 }
 

@@ -161,17 +161,22 @@ static int needs_program(const wp_config *c) {
   return c->start == WP_START_SPAWN || c->start == WP_START_SERVER;
 }
 
+static int is_sound(const wp_config *c) {
+  if (c->n_workers < 1 || c->n_workers > WP_LIMIT_WORKERS) return 0;
+  if ((unsigned)c->start > WP_START_THREAD) return 0;
+  if (needs_program(c)) return c->argv && c->argv[0];
+  return c->worker_main != NULL;
+}
+
 int wp_open(const wp_config *config, wp_pool **out) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, install_fork_care);
   wp_worker_expect_twins();
-  if (config->n_workers < 1 || config->n_workers > WP_LIMIT_WORKERS ||
-      (needs_program(config) ? !config->argv : !config->worker_main))
-    return WP_EINVAL;
+  *out = NULL; /* who cleans up after a failure may close it */
+  if (!is_sound(config)) return WP_EINVAL;
   wp_pool *p = wp_calloc(sizeof(*p));
   if (!p) return -ENOMEM;
   p->config = *config;
-  p->generation = wp_process_generation();
   p->epoll = p->hub = p->alarm = p->region.fd = -1;
   int status = open_parts(p);
   if (status < 0) {
@@ -191,9 +196,9 @@ static void bury_all(wp_pool *p) {
     if (wp_running(p, w)) (void)wp_launch_ending(p, w);
 }
 
-int wp_is_owner(const wp_pool *p) {
-  return p->generation == wp_process_generation();
-}
+/* In a copy of ours, in any child, the host's ends are closed; what it did in
+** the shared memory all the same, the host would never hear of. */
+int wp_is_owner(const wp_pool *p) { return p->epoll >= 0; }
 
 void wp_close(wp_pool *p) {
   if (!p) return;
@@ -363,7 +368,7 @@ static int next_event(wp_pool *p, int timeout_ms, wp_event *event) {
     if (got == 0 && wait_ms == 0) return 0;
     if (got == 0 && nap_ms == LONGEST_NAP_MS) {
       wp_worker_recall_loans(p);
-      return -EINTR;
+      if (timeout_ms < 0) return -EINTR;
     }
   }
 }
@@ -376,19 +381,21 @@ static void ring_oneself(wp_pool *p) {
 }
 
 int wp_next(wp_pool *p, int timeout_ms, wp_event *event) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   int got = next_event(p, timeout_ms, event);
   if (got > 0) ring_oneself(p);
   return got;
 }
 
 int wp_more(wp_pool *p, wp_event *event) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   wp_settle(p);
   if (++p->since_poll >= EVENTS_A_LOOK) return 0;
   return take_event(p, event);
 }
 
 int wp_descriptor(wp_pool *p) {
-  if (!p->is_watched) {
+  if (wp_is_owner(p) && !p->is_watched) {
     p->is_watched = 1;
     ring_oneself(p);
   }
@@ -407,6 +414,7 @@ static int open_alarm(wp_pool *p) {
 }
 
 int wp_alarm(wp_pool *p, uint64_t at_ns) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   int status = p->alarm < 0 && at_ns > 0 ? open_alarm(p) : WP_OK;
   if (status < 0 || p->alarm < 0) return status;
   struct itimerspec at = {.it_value = {.tv_sec = (time_t)(at_ns / 1000000000u),

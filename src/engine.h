@@ -66,7 +66,6 @@ struct wp_pool {
   wp_config config;
   char **argv; /* config.argv, copied into one block */
   size_t argv_size;
-  unsigned generation; /* of the process that opened it */
   wp_region region;
   wp_arena arena;
   int epoll;

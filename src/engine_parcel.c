@@ -75,6 +75,7 @@ static void unlink_job(wp_pool *p, wp_job *job) {
 }
 
 int wp_announce(wp_pool *p, const void *data, size_t length, wp_job **out) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   wp_job *job = wp_calloc(sizeof(*job));
   if (!job) return -ENOMEM;
   const struct iovec iov = {(void *)data, length};
@@ -98,6 +99,7 @@ static void drop_job(wp_pool *p, wp_job *job) {
 }
 
 void wp_retire(wp_pool *p, wp_job *job) {
+  if (!wp_is_owner(p)) return;
   job->retired = 1;
   drop_job(p, job);
 }
@@ -188,7 +190,10 @@ static int push(wp_pool *p, uint32_t slot, int target) {
 }
 
 static int check(const wp_pool *p, const wp_parcel *parcel) {
-  if (!parcel->job || parcel->count == 0) return WP_EINVAL;
+  if (!wp_is_owner(p)) return WP_ECLOSED;
+  if (!parcel->job || parcel->count == 0 ||
+      parcel->count > UINT32_MAX - parcel->skip)
+    return WP_EINVAL;
   if (parcel->target != WP_ANY &&
       (parcel->target < 0 || (unsigned)parcel->target >= p->config.n_workers))
     return WP_EINVAL;
@@ -225,6 +230,7 @@ int wp_submit(wp_pool *p, const wp_parcel *parcel, uint64_t *ticket) {
 }
 
 int wp_cancel(wp_pool *p, uint64_t ticket) {
+  if (!wp_is_owner(p)) return 0;
   uint32_t slot = slot_of(p, ticket);
   if (slot == WP_NO_SLOT) return 0;
   uint32_t generation = p->parcels[slot].generation;
@@ -239,6 +245,7 @@ int wp_cancel(wp_pool *p, uint64_t ticket) {
 
 unsigned wp_abandon(wp_pool *p, uint64_t low, uint64_t high, uint64_t *busy) {
   unsigned n = 0;
+  if (!wp_is_owner(p)) return 0;
   for (uint32_t slot = 0; slot < p->n_used; slot++) {
     uint64_t tag = p->parcels[slot].tag;
     if (!p->parcels[slot].job || tag < low || tag > high) continue;
@@ -294,6 +301,7 @@ uint32_t wp_parcel_orphan(const wp_pool *p) {
 
 int wp_submit_again(wp_pool *p, const wp_event *event, uint32_t first,
                     uint32_t count, int target, uint64_t *ticket) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   uint32_t slot = slot_of(p, event->ticket);
   if (slot == WP_NO_SLOT || slot != p->ended_slot) return WP_EINVAL;
   /* A copy: submitting may make the list of parcels grow, and move. */

@@ -35,6 +35,7 @@ int wp_workers_init(wp_pool *p) {
 int wp_set_setup(wp_pool *p, const void *data, size_t length) {
   uint64_t offset;
   wp_header *header = p->region.header;
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   int status = wp_arena_take(&p->arena, length, &offset);
   if (status < 0) return status;
   memcpy(p->arena.base + offset, data, length);
@@ -105,6 +106,7 @@ static int adopt(wp_pool *p, unsigned w) {
 
 int wp_start(wp_pool *p, unsigned w) {
   int fds[2];
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   if (w >= p->config.n_workers || p->workers[w].state != WP_WORKER_ABSENT)
     return WP_EINVAL;
   wp_host_worker *hw = &p->workers[w];
@@ -147,6 +149,7 @@ static void go_on(wp_pool *p, unsigned w) {
 }
 
 int wp_stop(wp_pool *p, unsigned w) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   if (!is_running(p, w)) return WP_EINVAL;
   wp_line *line = &p->region.lines[w];
   int again = atomic_exchange(&line->stop, WP_STOP_WHEN_DONE) != WP_STOP_NOT;
@@ -172,6 +175,7 @@ static int is_gone(const wp_host_worker *hw) {
 }
 
 int wp_kill(wp_pool *p, unsigned w) {
+  if (!wp_is_owner(p)) return WP_ECLOSED;
   if (!is_running(p, w)) return WP_EINVAL;
   if (is_gone(&p->workers[w])) return WP_ECLOSED;
   if (p->config.start == WP_START_THREAD) return dismiss_thread(p, w);
@@ -344,6 +348,7 @@ static void settle_record(wp_pool *p) {
 
 void wp_settle(wp_pool *p) {
   wp_bytes *assembly = &p->workers[p->held_worker].assembly;
+  if (!wp_is_owner(p)) return;
   if (p->holds_record) settle_record(p);
   if (p->clear_assembly) {
     assembly->len = 0;

@@ -171,6 +171,8 @@ static int make_room(wp_worker *w, size_t length) {
 static int begin_reply(wp_worker *w) {
   if (wp_worker_is_twin()) _exit(0);
   if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
+  /* Told here, it is a mistake; to the host it would be a worker gone wild. */
+  if (!w->has_parcel || w->done >= w->count) return WP_EINVAL;
   wp_worker_turn_streams(w, w->done + 1);
   return WP_OK;
 }

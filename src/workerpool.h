@@ -72,8 +72,9 @@ typedef struct wp_config {
   ** what the worker runs. The worker leaves at its next reply or receive. */
   void (*interrupt)(unsigned worker, void *ud);
   wp_start_method start;
-  /* SPAWN, SERVER: the program and its arguments, ending in NULL; copied. Its
-  ** environment names the pool in WORKERPOOL_LINK. */
+  /* SPAWN, SERVER: the program, whose path is not looked for in PATH, and its
+  ** arguments, ending in NULL; copied. Its environment names the pool in
+  ** WORKERPOOL_LINK. */
   char *const *argv;
 } wp_config;
 
@@ -82,10 +83,11 @@ WP_API void wp_config_init(wp_config *config);
 /* CPUs that this process may run on, by its affinity mask. At least 1. */
 WP_API unsigned wp_cpu_count(void);
 
-/* Makes a pool. Starts no worker: see wp_start. */
+/* Makes a pool, or sets it to NULL. Starts no worker: see wp_start. */
 WP_API int wp_open(const wp_config *config, wp_pool **pool);
 
-/* 1 in the process that opened the pool, 0 in one that was forked off it. */
+/* 1 in the process that opened the pool, 0 in one that was forked off it:
+** there every other call does nothing, and says WP_ECLOSED if it can. */
 WP_API int wp_is_owner(const wp_pool *pool);
 
 /* Kills what still runs, reaps it, frees everything. In a process that was
@@ -209,7 +211,8 @@ enum { WP_IN_START, WP_IN_INIT, WP_IN_IDLE, WP_IN_TASK, WP_IN_EXIT };
 
 /* The next event: 1 and *event, or 0 when `timeout_ms` have passed; -1 waits
 ** as long as there are workers, 0 does not wait. -EINTR when a signal came
-** while it slept, or may have come just before: call it again. */
+** while it slept; with -1 also now and then without one, for it may have come
+** just before: call it again. */
 WP_API int wp_next(wp_pool *pool, int timeout_ms, wp_event *event);
 
 /* As wp_next without waiting, and without a system call, for the events behind
@@ -344,7 +347,7 @@ WP_API int wp_worker_is_thread(const wp_worker *worker);
 WP_API int wp_receive(wp_worker *worker, wp_task_batch *batch);
 
 /* The result of the next task of the parcel. Blocks while the host does not
-** read; WP_ECLOSED when it is gone. */
+** read; WP_ECLOSED when it is gone, WP_EINVAL when no task is left. */
 WP_API int wp_reply(wp_worker *worker, const void *data, size_t length);
 /* The same with a result whose bytes lie in several places. */
 WP_API int wp_replyv(wp_worker *worker, const struct iovec *iov, int n_iov);

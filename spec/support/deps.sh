@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev lua5.4 liblua5.4-dev lua-cjson pkg-config"
-test="lua-busted lua-cjson tmux"
+test="g++ lua-busted lua-cjson tmux"
 check="clang libclang-rt-14-dev lua-check valgrind"
 afl="afl++"
 

@@ -225,8 +225,8 @@ function helper.compile(source, options)
   options = options or {}
   local cc, cflags, ldflags, lua_libs = built_with()
   local program = helper.tmpdir() .. "/"
-    .. source:match("([^/]*)%.c$")
-  local line = table.concat({ cc, cflags, options.cflags or "", ldflags,
+    .. source:match("([^/]*)%.%l+$")
+  local line = table.concat({ options.cc or cc, cflags, options.cflags or "", ldflags,
     "-Wl,-E -o", quote(program), quote(source),
     quote(helper.build .. "/libworkerpool.a"),
     lua_libs, "-lm -ldl", options.libs or "" }, " ")

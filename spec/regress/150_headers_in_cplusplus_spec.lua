@@ -1,0 +1,14 @@
+-- base.h was included outside of extern "C": a host in C++ compiled, and could
+-- not be linked when it asked for the text of a status.
+
+local helper = require "spec.support.helper"
+
+describe("the headers in C++", function()
+  helper.guard()
+
+  it("declare functions that are found", function()
+    local program = helper.compile("spec/support/fixtures/cplusplus.cpp", { cc = "g++" })
+    local done = helper.run({ program })
+    assert.are.same({ 0, "1\ninvalid argument\n" }, { done.status, done.stdout })
+  end)
+end)
