@@ -23,6 +23,7 @@ extern "C" {
 #define WP_LIMIT_QUEUE 16384      /* entries of one queue, a power of two */
 #define WP_LIMIT_DEPTH 4000       /* nesting of one value */
 #define WP_LIMIT_MESSAGE ((size_t)1 << 36) /* bytes of one message: 64 GiB */
+#define WP_LIMIT_JOIN_MS 60000u   /* for a program to join, unless told */
 #define WP_LIMIT_OUTPUT ((size_t)1 << 16)  /* of captured output, a task */
 #ifndef WP_LIMIT_ARENA /* memcheck has a record for each 64 KiB of it */
 #define WP_LIMIT_ARENA ((size_t)1 << 38)   /* address space for payloads */

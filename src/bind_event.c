@@ -158,6 +158,8 @@ static int take_ending(lua_State *L) {
     wp_push_printed(L, v->data, v->length, v->printed);
     lua_setfield(L, -2, "output");
   }
+  lua_pushboolean(L, v->strange);
+  lua_setfield(L, -2, "strange");
   if (!v->known) return 1;
   if (v->signal) wp_set_integer(L, "signal", v->signal);
   else wp_set_integer(L, "exit_code", v->exit_code);

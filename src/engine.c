@@ -97,7 +97,8 @@ unsigned wp_cpu_count(void) {
 }
 
 void wp_config_init(wp_config *config) {
-  *config = (wp_config){.n_workers = wp_cpu_count()};
+  *config = (wp_config){.n_workers = wp_cpu_count(),
+                        .join_ms = WP_LIMIT_JOIN_MS};
   if (config->n_workers > WP_LIMIT_WORKERS)
     config->n_workers = WP_LIMIT_WORKERS;
 }
@@ -329,6 +330,7 @@ static int poll_descriptors(wp_pool *p, int timeout_ms) {
   struct epoll_event events[EPOLL_BATCH];
   p->since_poll = 0;
   wp_workers_trim_output(p);
+  wp_launch_end_strangers(p);
   int n = epoll_wait(p->epoll, events, EPOLL_BATCH, timeout_ms);
   if (n < 0) return -errno; /* EINTR too: the host may have to act on it */
   for (int i = 0; i < n; i++) {

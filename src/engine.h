@@ -52,6 +52,8 @@ typedef struct wp_host_worker {
   wp_bytes assembly; /* a body that came in pieces, so far */
   uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
   wp_loans loans;
+  uint64_t due_ns;   /* until then it must have joined; 0: or it need not */
+  int strange;       /* it had not, and was killed */
 } wp_host_worker;
 
 #define WP_NO_SLOT UINT32_MAX
@@ -73,6 +75,7 @@ struct wp_pool {
   int alarm;     /* a timer, once wp_alarm has been called */
   int is_watched, has_rung; /* see wp_descriptor; rung by the host itself */
   unsigned running;
+  int awaits;    /* a program that may not have joined */
   unsigned pending;
   uint64_t completed; /* tasks, by workers that have ended */
   uint32_t next_job_id;
@@ -154,6 +157,8 @@ int wp_launch(wp_pool *p, unsigned w, wp_ends ends);
 /* How it ended; waits until it has. */
 wp_ending wp_launch_ending(wp_pool *p, unsigned w);
 void wp_launch_deinit(wp_pool *p);
+/* Kills programs that should have joined by now. */
+void wp_launch_end_strangers(wp_pool *p);
 
 /* server.c: the host's side of a forkserver. */
 int wp_server_start(wp_pool *p, const char *link, const int *keep,

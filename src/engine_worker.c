@@ -77,6 +77,7 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->output_from[0], 0);
   atomic_store(&line->output_from[1], 0);
   atomic_store(&line->task, (uint64_t)WP_NO_SLOT << 32);
+  atomic_store(&line->joined, 0);
 }
 
 static int watch(wp_pool *p, unsigned w) {
@@ -119,6 +120,8 @@ int wp_start(wp_pool *p, unsigned w) {
   wp_ends ends = {fds[1], {-1, -1}};
   hw->pidfd = -1;
   hw->bell = fds[0];
+  hw->due_ns = 0;
+  hw->strange = 0;
   status = wp_worker_open_output(p, w, &ends);
   if (status == WP_OK) status = wp_launch(p, w, ends);
   else wp_fd_close(&ends.bell);
@@ -421,7 +424,7 @@ static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
   if (slot == WP_NO_SLOT) slot = wp_parcel_orphan(p);
   *e = (wp_event){.type = WP_EVENT_EXIT, .worker = w, .pid = hw->pid,
                   .known = ending.known, .signal = ending.signal,
-                  .exit_code = ending.exit_code};
+                  .exit_code = ending.exit_code, .strange = hw->strange};
   e->phase = atomic_load(&p->region.lines[w].phase);
   if (slot == WP_NO_SLOT) return;
   e->holds = 1;

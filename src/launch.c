@@ -44,6 +44,12 @@ static int copy_of_region(const wp_pool *p) {
   return fd < 0 ? -errno : fd;
 }
 
+static void await_joining(wp_pool *p, wp_host_worker *hw) {
+  if (p->config.join_ms == 0) return;
+  hw->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
+  p->awaits = 1;
+}
+
 static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
   char link[128];
   wp_host_worker *hw = &p->workers[w];
@@ -58,6 +64,7 @@ static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
     close(region);
   }
   close_ends(&ends);
+  if (status == WP_OK) await_joining(p, hw);
   return status;
 }
 
@@ -93,8 +100,30 @@ static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
     status = fork_by_server(p, w, ends);
   }
   close_ends(&ends);
+  if (status == -ETIMEDOUT) wp_launch_deinit(p);
   if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
   return status == WP_ECLOSED ? -ECHILD : status;
+}
+
+/* Nothing is known of a program but its name. One that knows nothing of us
+** would be waited for as long as it likes. */
+static int is_awaited(wp_pool *p, unsigned w, uint64_t now_ns) {
+  wp_host_worker *hw = &p->workers[w];
+  uint64_t due_ns = hw->due_ns;
+  int is_known = hw->state != WP_WORKER_RUNNING ||
+                 atomic_load(&p->region.lines[w].joined);
+  if (due_ns == 0 || (!is_known && now_ns < due_ns)) return due_ns != 0;
+  hw->due_ns = 0;
+  if (!is_known) hw->strange = wp_kill(p, w) == WP_OK;
+  return 0;
+}
+
+void wp_launch_end_strangers(wp_pool *p) {
+  if (!p->awaits) return;
+  uint64_t now_ns = wp_now_ns();
+  p->awaits = 0;
+  for (unsigned w = 0; w < p->config.n_workers; w++)
+    p->awaits |= is_awaited(p, w, now_ns);
 }
 
 /* ---- threads ------------------------------------------------------------ */

@@ -95,6 +95,8 @@ typedef struct wp_line {
                                once it has moved, `open` means nothing */
   /* once per parcel, or per stamp: slot << 32 | index of the task in it */
   wp_atomic64 task;
+  /* once, by a program that was executed */
+  wp_atomic32 joined;
   /* the host's */
   _Alignas(WP_CACHE_LINE) wp_atomic64 ring_tail;
   wp_atomic32 stop;         /* WP_STOP_… */
@@ -153,6 +155,7 @@ typedef struct wp_header {
   wp_atomic32 note; /* the largest number that a worker has noted */
   wp_atomic32 measures; /* WP_MEASURE_…: whether figures are wanted */
   unsigned char token[WP_MARK_TOKEN]; /* of marks; of wp_open */
+  wp_atomic32 server_joined; /* since the host started it; stored by it */
   /* The host sleeps, or has left the engine: ring its bell. */
   _Alignas(WP_CACHE_LINE) wp_atomic32 host_waits;
   /* Workers asleep for want of tasks. Bits, not a count: a worker that is

@@ -82,6 +82,35 @@ static void catch(int signo) {
   caught[n_caught++] = signo;
 }
 
+/* ---- standard output ---------------------------------------------------- */
+
+static pid_t main_process; /* 0: its end has been explained */
+
+/* Lua does not look whether its buffer could be written at the end: with a full
+** disk a script would have succeeded. Also at os.exit, and not in a copy. */
+static void check_output(void) {
+  if (getpid() != main_process) return;
+  int failed = fflush(stdout) != 0;
+  if (!failed && !ferror(stdout)) return;
+  fprintf(stderr, "workerpool: cannot write the output%s%s\n",
+          failed ? ": " : "", failed ? strerror(errno) : "");
+  _exit(EXIT_FAILURE);
+}
+
+/* A standard stream that is closed would be the next file that is opened, and
+** results would go into a joblog. What cannot be read or written stays so. */
+static void occupy_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0)
+      (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static void care_for_streams(void) {
+  occupy_streams();
+  main_process = getpid();
+  atexit(check_output);
+}
+
 /* ---- what workerpool.cli is given --------------------------------------- */
 
 /* host.setenv(name, value) -> true | nil, message */
@@ -184,14 +213,6 @@ static int run(lua_State *L, int argc, char **argv) {
   return EXIT_FAILURE;
 }
 
-/* A standard stream that is closed would be the next file that is opened, and
-** results would go into a joblog. What cannot be read or written stays so. */
-static void occupy_streams(void) {
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    if (fcntl(fd, F_GETFD) < 0)
-      (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-}
-
 int main(int argc, char **argv) {
   lua_State *L = luaL_newstate();
   if (!L) {
@@ -201,12 +222,13 @@ int main(int argc, char **argv) {
   main_state = L;
   /* A worker leaves signals as they are: its host decides. */
   if (!is_worker()) {
-    occupy_streams();
+    care_for_streams();
     catch(SIGINT);
     catch(SIGTERM);
   }
   int status = run(L, argc, argv);
   repeat_nudges(0);
+  if (status != 0) main_process = 0;
   /* From here on the state is no place for a hook. */
   for (int i = 0; i < n_caught; i++) signal(caught[i], end_now);
   lua_sethook(L, NULL, 0, 0);

@@ -29,6 +29,8 @@ struct wp_server {
   pid_t pid;
   int pidfd;
   int socket;
+  uint64_t due_ns;     /* until then it must have joined; 0: or it need not */
+  wp_atomic32 *joined; /* stored by it */
   told_ending told[MOST_ENDINGS]; /* and not asked for yet */
   unsigned n_told;
 };
@@ -129,16 +131,27 @@ static int receive_request(int socket, unsigned *w, wp_ends *ends) {
 /* Milliseconds; then a server that somebody has stopped is made to go on. */
 #define PATIENCE_MS 500
 
-static void await_report(const wp_server *s) {
+static int is_stranger(const wp_server *s) {
+  return s->due_ns && !atomic_load(s->joined) && wp_now_ns() >= s->due_ns;
+}
+
+static int await_report(const wp_server *s) {
   struct pollfd fd = {.fd = s->socket, .events = POLLIN};
   /* Also when a signal ends the wait: further ones may come sooner. */
-  while (poll(&fd, 1, PATIENCE_MS) < 1)
+  while (poll(&fd, 1, PATIENCE_MS) < 1) {
+    if (is_stranger(s)) {
+      wp_process_signal(s->pid, s->pidfd, SIGKILL);
+      return -ETIMEDOUT;
+    }
     wp_process_signal(s->pid, s->pidfd, SIGCONT);
+  }
+  return WP_OK;
 }
 
 static int read_report(const wp_server *s, report *r) {
   ssize_t n;
-  await_report(s);
+  int status = await_report(s);
+  if (status < 0) return status;
   do {
     n = recv(s->socket, r, sizeof(*r), 0);
   } while (n < 0 && errno == EINTR);
@@ -170,6 +183,10 @@ int wp_server_start(wp_pool *p, const char *link, const int *keep,
     const int all[] = {keep[0], keep[n_keep - 1], theirs};
     s->owner = getpid();
     s->pidfd = -1;
+    s->joined = &p->region.header->server_joined;
+    atomic_store(s->joined, 0);
+    if (p->config.join_ms)
+      s->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
     s->socket = wp_fd_move(fds[0], 3);
     complete_link(whole, sizeof(whole), link, theirs);
     status = wp_process_spawn(p->config.argv, whole, all, 3, &s->pid,

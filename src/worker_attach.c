@@ -29,6 +29,11 @@ static int read_link(link_numbers *n) {
   return got == 9 && n->index < n->n_workers ? WP_OK : WP_ECORRUPT;
 }
 
+static int become_server(const wp_worker *w) {
+  atomic_store(&w->attached.header->server_joined, 1);
+  return WP_ROLE_SERVER;
+}
+
 /* They must not reach what we execute ourselves. */
 static void close_on_exec(const link_numbers *n) {
   const int fds[] = {n->region, n->ends.bell, n->ends.output[0],
@@ -47,6 +52,7 @@ static int become(wp_worker *w, unsigned index, wp_ends ends) {
   w->attached = mapped;
   w->region = &w->attached;
   wp_worker_own_process(w);
+  atomic_store(&w->line->joined, 1);
   return WP_ROLE_WORKER;
 }
 
@@ -64,7 +70,7 @@ int wp_attach(wp_worker **out) {
   w->region = &w->attached;
   status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
   if (status == WP_OK)
-    status = n.server >= 0 ? WP_ROLE_SERVER : become(w, n.index, n.ends);
+    status = n.server >= 0 ? become_server(w) : become(w, n.index, n.ends);
   *out = status < 0 ? NULL : w;
   if (status >= 0) return status;
   wp_region_free(&w->attached);

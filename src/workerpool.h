@@ -76,6 +76,10 @@ typedef struct wp_config {
   ** arguments, ending in NULL; copied. Its environment names the pool in
   ** WORKERPOOL_LINK. */
   char *const *argv;
+  /* SPAWN, SERVER: a program that has not called wp_attach after so long is
+  ** another than was meant, and is killed, for it might never do. Default:
+  ** 60000; 0: no limit. */
+  unsigned join_ms;
 } wp_config;
 
 WP_API void wp_config_init(wp_config *config);
@@ -95,7 +99,8 @@ WP_API int wp_is_owner(const wp_pool *pool);
 WP_API void wp_close(wp_pool *pool);
 
 /* Starts worker `worker` (0 … n_workers-1), which must not be running. In a
-** forked child this call does not return. */
+** forked child this call does not return. With SERVER it waits for the server;
+** -ETIMEDOUT, see wp_config.join_ms. */
 WP_API int wp_start(wp_pool *pool, unsigned worker);
 
 /* 1 while the worker lives, or has died but its WP_EVENT_EXIT is not out. */
@@ -204,6 +209,7 @@ typedef struct wp_event {
   int known;           /* EXIT: 0 when somebody else took its status */
   int signal;          /* EXIT: that killed it, or 0 */
   int exit_code;       /* EXIT */
+  int strange;         /* EXIT: killed, for it had never called wp_attach */
 } wp_event;
 
 /* What a worker was doing when it ended. */

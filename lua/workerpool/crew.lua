@@ -28,11 +28,13 @@ local MESSAGES = worker.MESSAGES
 local MOST_OWNERS = (1 << 63 - TAG_BITS) - 1
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
--- What may help when there is no worker, by the system's word: -ECHILD, -EAGAIN,
--- -ENOMEM.
+-- What may help when there is no worker, by the system's word: -ECHILD, -ETIMEDOUT,
+-- -EAGAIN, -ENOMEM.
 local CURES = {
   [-10] = " (the forkserver ends as often as it is started; see what it wrote to "
     .. "standard error)",
+  [-110] = " (the program that was executed for it has not joined the pool; see "
+    .. "$WORKERPOOL_PROGRAM)",
   [-11] = " (there are as many processes as ulimit -u, or a control group's pids.max, allows: "
     .. "use fewer workers)",
   [-12] = " (there is no memory for a copy of this process: start_method = 'forkserver' "
@@ -339,6 +341,9 @@ local PHASES = { init = "worker_init", exit = "worker_exit" }
 local START_HINT = "it could not be started, or could not load what it needs; "
   .. "see what it wrote to standard error"
 
+local STRANGE_HINT = "the program that was executed for it has not joined the pool; see "
+  .. "$WORKERPOOL_PROGRAM"
+
 local OOM_HINT = "the kernel killed a process for want of memory just then; see memory_limit"
 
 local function crash_of(ending, w, fields)
@@ -349,7 +354,8 @@ local function crash_of(ending, w, fields)
   fields.exit_code = ending.exit_code
   fields.phase = PHASES[ending.phase] or ending.phase
   if ending.phase == "start" and ending.exit_code then fields.hint = START_HINT end
-  if ending.signal == SIGKILL and oom.happened() then fields.hint = OOM_HINT end
+  if ending.strange then fields.hint = STRANGE_HINT
+  elseif ending.signal == SIGKILL and oom.happened() then fields.hint = OOM_HINT end
   return errors.crash(fields)
 end
 
@@ -372,7 +378,8 @@ function Crew:bury_idle(w, ending)
   if ending.phase ~= "start" and ending.phase ~= "init" then return end
   -- Where nobody knows how it ended, that may have been its server's end, and no
   -- fault of worker_init.
-  local enough = self.false_starts:is_enough(w, ending, self:has_sound_worker())
+  local enough = ending.strange
+    or self.false_starts:is_enough(w, ending, self:has_sound_worker())
   if enough or ending.phase == "init" and FalseStarts.is_known(ending) then
     self:give_up(crash_of(ending, w))
   end

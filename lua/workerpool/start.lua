@@ -7,18 +7,25 @@ local names = require "workerpool.names"
 local BOOTSTRAP = "package.path = %q package.cpath = %q "
   .. "require('workerpool.spawned').main()"
 
+local function name_of(path) return path:match("[^/]*$") end
+
+-- "lua", "lua5.4", "lua-5.4" and so on; "luanti" is a game.
+local function is_interpreter(path)
+  return name_of(path):find("^lua[%d.-]*$") ~= nil
+end
+
+local function words_for(path)
+  if not is_interpreter(path) then return path end
+  return path, "-e", BOOTSTRAP:format(package.path, package.cpath)
+end
+
 -- The interpreter that runs this program. A host that embeds Lua is none, and
 -- would start itself once more; the program `workerpool` knows what to do.
 local function program()
   local path = core.program()
-  local name = path:match("[^/]*$")
-  if name:find("^lua") then
-    return path, "-e", BOOTSTRAP:format(package.path, package.cpath)
-  elseif name:find("^workerpool") then
-    return path
-  end
+  if is_interpreter(path) or name_of(path):find("^workerpool") then return words_for(path) end
   local given = os.getenv("WORKERPOOL_PROGRAM")
-  if given then return given end
+  if given then return words_for(given) end
   error(("start_method: %s is no Lua interpreter; set $WORKERPOOL_PROGRAM to the "
     .. "program that is to run workers, such as /usr/local/bin/workerpool"):format(path), 0)
 end

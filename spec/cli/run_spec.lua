@@ -235,6 +235,8 @@ describe("the command line", function()
       refusal("run", "--job", "3"), 1, true)
     assert.matches("did you mean 'workerpool run examples/primes.lua'?",
       refusal("examples/primes.lua"), 1, true)
+    assert.matches("unknown option '-j' (options of a command go behind its name)",
+      refusal("-j", "3", "run", "examples/primes.lua"), 1, true)
   end)
 
   it("names an option that lacks its value or has one too many", function()

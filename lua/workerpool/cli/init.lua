@@ -30,6 +30,7 @@ end
 local PROGRAM = {
   usage = "workerpool run|map [options] ...",
   about = "Runs Lua in many processes at once.",
+  dash_remark = "options of a command go behind its name",
   first_word_ends = true,
   options = {
     { "help", short = "h", text = "print this, and exit" },
