@@ -69,7 +69,6 @@ CORE    := $(BUILD)/lib/workerpool/core.so
 STATIC  := $(BUILD)/libworkerpool.a
 SHARED  := $(BUILD)/libworkerpool.so
 SONAME  := libworkerpool.so.0
-PKGCONF := $(BUILD)/workerpool.pc
 
 # One compiler a CPU, unless whoever called make has said how many.
 QUIET_MAKE = $(MAKE) --no-print-directory -s \
@@ -80,7 +79,7 @@ QUIET_MAKE = $(MAKE) --no-print-directory -s \
   bench-docs bench-parts instructions cover docs format install install-module uninstall \
   clean env help deps FORCE afl
 
-all: $(HOST) $(CORE) $(STATIC) $(SHARED) $(PKGCONF) ## build the program, the Lua module and the C libraries
+all: $(HOST) $(CORE) $(STATIC) $(SHARED) ## build the program, the Lua module and the C libraries
 
 core: $(CORE)
 
@@ -225,34 +224,37 @@ $(SHARED): $(LIB_OBJ)
 	$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SONAME) -o $@ $^ $(LUA_LIBS) -lm
 	ln -sf libworkerpool.so $(BUILD)/$(SONAME)
 
-$(PKGCONF): src/workerpool.pc.in Makefile
-	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
-
 -include $(wildcard $(BUILD)/obj/*.d)
 
 # ---- installing -------------------------------------------------------------
 
-# The .pc file is written anew: PREFIX may be another than at build time.
+# In quotes below, for these paths are the user's and may have spaces in them.
+TO      := $(DESTDIR)$(PREFIX)
+TO_CMOD := $(DESTDIR)$(LUA_CMOD)
+TO_LMOD := $(DESTDIR)$(LUA_LMOD)
+
+# Programs find a new library only once the loader's list has it; whoever packs
+# files in DESTDIR, or is not root, leaves that to others.
 install: all install-module ## install under PREFIX, into DESTDIR
-	@rm -f $(PKGCONF) && $(MAKE) --no-print-directory -s $(PKGCONF)
-	install -D -m 755 $(HOST) $(DESTDIR)$(PREFIX)/bin/workerpool
-	install -D -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib/libworkerpool.a
-	install -D -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libworkerpool.so
-	install -D -m 644 $(PKGCONF) $(DESTDIR)$(PREFIX)/lib/pkgconfig/workerpool.pc
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/workerpool \
+	install -D -m 755 $(HOST) "$(TO)/bin/workerpool"
+	install -D -m 644 $(STATIC) "$(TO)/lib/libworkerpool.a"
+	install -D -m 755 $(SHARED) "$(TO)/lib/$(SONAME)"
+	ln -sf $(SONAME) "$(TO)/lib/libworkerpool.so"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/workerpool.pc.in | \
+	  install -D -m 644 /dev/stdin "$(TO)/lib/pkgconfig/workerpool.pc"
+	install -D -m 644 -t "$(TO)/include/workerpool" \
 	  src/workerpool.h src/workerpool_lua.h src/base.h
+	@[ -n "$(DESTDIR)" ] || PATH="$$PATH:/sbin" ldconfig 2>/dev/null || :
 
 # The Lua module alone, for the rockspec.
 install-module: core
-	install -D -m 755 $(CORE) $(DESTDIR)$(LUA_CMOD)/workerpool/core.so
+	install -D -m 755 $(CORE) "$(TO_CMOD)/workerpool/core.so"
 	for f in $(patsubst lua/%,%,$(LUA_SRC) $(ASSETS)); do \
-	  install -D -m 644 "lua/$$f" "$(DESTDIR)$(LUA_LMOD)/$$f" || exit 1; done
+	  install -D -m 644 "lua/$$f" "$(TO_LMOD)/$$f" || exit 1; done
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/workerpool
-	rm -rf $(DESTDIR)$(LUA_CMOD)/workerpool $(DESTDIR)$(LUA_LMOD)/workerpool
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,libworkerpool.a libworkerpool.so \
-	  $(SONAME) pkgconfig/workerpool.pc)
-	rm -rf $(DESTDIR)$(PREFIX)/include/workerpool
+	rm -f "$(TO)/bin/workerpool" "$(TO)/lib/libworkerpool.a" \
+	  "$(TO)/lib/libworkerpool.so" "$(TO)/lib/$(SONAME)" \
+	  "$(TO)/lib/pkgconfig/workerpool.pc"
+	rm -rf "$(TO_CMOD)/workerpool" "$(TO_LMOD)/workerpool" \
+	  "$(TO)/include/workerpool"

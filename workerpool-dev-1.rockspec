@@ -20,7 +20,9 @@ build = {
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
   install_target = "install-module",
+  -- The same once more: what was built with others would be built again.
   install_variables = {
+    CC = "$(CC)",
     LUA = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     LUA_CMOD = "$(LIBDIR)",
