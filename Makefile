@@ -240,8 +240,9 @@ install: all install-module ## install under PREFIX, into DESTDIR
 	install -D -m 644 $(STATIC) "$(TO)/lib/libworkerpool.a"
 	install -D -m 755 $(SHARED) "$(TO)/lib/$(SONAME)"
 	ln -sf $(SONAME) "$(TO)/lib/libworkerpool.so"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' src/workerpool.pc.in | \
-	  install -D -m 644 /dev/stdin "$(TO)/lib/pkgconfig/workerpool.pc"
+	install -D -m 644 src/workerpool.pc.in "$(TO)/lib/pkgconfig/workerpool.pc"
+	sed -i -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	  "$(TO)/lib/pkgconfig/workerpool.pc"
 	install -D -m 644 -t "$(TO)/include/workerpool" \
 	  src/workerpool.h src/workerpool_lua.h src/base.h
 	@[ -n "$(DESTDIR)" ] || PATH="$$PATH:/sbin" ldconfig 2>/dev/null || :
