@@ -7,7 +7,8 @@ scan. Here: which files does a C file include, directly or not?
 Each worker takes jobs from a Queue that all share and puts the new ones that
 it finds. `seen`, a Dict, lets each file in once. `open` counts the jobs which
 have been put and are not done: who brings it to 0 closes the queue, and so
-ends the loops of all. It is a counter of progress, too: the host looks at it.
+ends the loops of all. A worker that fails leaves its job open, and all the
+others would wait for ever; so then the host closes the queue.
 ]]
 
 local workerpool = require "workerpool"
@@ -62,12 +63,25 @@ if not file then
 end
 file:close()
 
+-- Called while the host waits below, for a crash, too.
+local failure
+local function give_up(err)
+  failure = failure or err
+  shared.jobs:close()
+end
+
 put(shared, first)
 workerpool.with({ shared_objects = shared }, function(pool)
   local workers = {}
-  for i = 1, pool.n_jobs do workers[i] = pool:apply_async(scan) end
-  for _, worker in ipairs(workers) do worker:get() end
+  for i = 1, pool.n_jobs do
+    workers[i] = pool:apply_async(scan, nil, { error_callback = give_up })
+  end
+  for _, worker in ipairs(workers) do worker:wait() end
 end)
+if failure then
+  io.stderr:write("jobqueue: ", failure.message, "\n")
+  os.exit(1)
+end
 
 local paths = shared.seen:keys()
 table.sort(paths)

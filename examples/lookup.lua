@@ -10,9 +10,9 @@ worker had: with a million entries the table has some 200 MB.
 
 local workerpool = require "workerpool"
 
-local entries = tonumber((...)) or 200000
-local lines = tonumber((select(2, ...))) or 400000
-if entries < 1 or lines < 1 then
+local entries = math.tointeger(tonumber(arg[1] or 200000))
+local lines = math.tointeger(tonumber(arg[2] or 400000))
+if not (entries and lines and entries > 0 and lines > 0) then
   io.stderr:write("lookup: wanted two positive numbers, entries and lines\n")
   os.exit(2)
 end

@@ -110,5 +110,6 @@ do
     checksum = (checksum + sum_of(bytes)) % 2 ^ 32
   end
 end
+assert(file:close()) -- the last rows may still be in its buffer
 print(("%s: %d x %d pixels"):format(out, width, height))
 print(("checksum %d"):format(checksum))

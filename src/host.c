@@ -68,7 +68,8 @@ void wp_lua_preload(lua_State *L) {
 
 /* Pushes a module. */
 static void require(lua_State *L, const char *name) {
-  lua_getglobal(L, "require");
+  if (lua_getglobal(L, "require") != LUA_TFUNCTION)
+    luaL_error(L, "this Lua state has no 'require': luaL_openlibs comes first");
   lua_pushstring(L, name);
   lua_call(L, 1, 1);
 }
@@ -124,9 +125,18 @@ int wp_lua_pool_open_with(lua_State *L) {
   return protect(L, open_pool, 1, 1);
 }
 
+static int raise_no_method(lua_State *L, const char *name) {
+  const char *what = luaL_tolstring(L, 2, NULL);
+  return luaL_error(L, "%s: wanted an object with this method, got %s", name,
+                    what);
+}
+
 /* stack: name of a method, object, arguments… */
 static int call_method(lua_State *L) {
-  lua_getfield(L, 2, lua_touserdata(L, 1));
+  const char *name = lua_touserdata(L, 1);
+  if (!luaL_getmetafield(L, 2, "__index")) return raise_no_method(L, name);
+  lua_pop(L, 1);
+  if (lua_getfield(L, 2, name) != LUA_TFUNCTION) raise_no_method(L, name);
   lua_replace(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   return lua_gettop(L);
