@@ -22,15 +22,11 @@ void wp_fd_close(int *fd) {
   *fd = -1;
 }
 
-/* A host may run with 0, 1 or 2 closed. Were one of ours to get such a
-** number, a worker's print would end up in it. */
-#define CLEAR_OF_STDIO 3
-
 int wp_bell_pair(int fds[2]) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
     return -errno;
-  fds[0] = wp_fd_move(fds[0], CLEAR_OF_STDIO);
-  fds[1] = wp_fd_move(fds[1], CLEAR_OF_STDIO);
+  fds[0] = wp_fd_move(fds[0], WP_CLEAR_OF_STDIO);
+  fds[1] = wp_fd_move(fds[1], WP_CLEAR_OF_STDIO);
   return WP_OK;
 }
 
@@ -60,7 +56,7 @@ void wp_bell_hang_up(int *fd) {
 int wp_hub_open(int *fd) {
   int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (made < 0) return -errno;
-  *fd = wp_fd_move(made, CLEAR_OF_STDIO);
+  *fd = wp_fd_move(made, WP_CLEAR_OF_STDIO);
   return WP_OK;
 }
 

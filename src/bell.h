@@ -27,6 +27,12 @@ int wp_hub_open(int *fd);
 void wp_hub_ring(int fd);
 void wp_hub_clear(int fd);
 
+/* A host may run with 0, 1 or 2 closed. Were one of ours to get such a number,
+** a worker's print would end up in it: ours begin here. */
+#define WP_CLEAR_OF_STDIO 3
+/* And of those that a careless loop in a task will close. */
+#define WP_OUT_OF_THE_WAY 500
+
 /* Moves a descriptor to `least` or above, close-on-exec; gives the old one
 ** back unmoved when there is no room. */
 int wp_fd_move(int fd, int least);

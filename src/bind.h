@@ -26,8 +26,12 @@ void wp_bind_slab(lua_State *L);
 ** has been told what to do, and of a stock one nothing is to be told. */
 int wp_is_collector_set(lua_State *L);
 
-/* Sets a field of the table on top of the stack. */
+/* Set a field of the table on top of the stack; times are seconds in Lua. */
 void wp_set_integer(lua_State *L, const char *name, lua_Integer n);
+void wp_set_seconds(lua_State *L, const char *name, uint64_t ns);
+
+/* By WP_IN_…, and by WP_AT_… of task.h; both end with NULL. */
+extern const char *const wp_phase_names[], *const wp_stage_names[];
 
 /* Pushes nil, message, status: how a failed system call is reported. */
 int wp_push_failure(lua_State *L, int status);

@@ -19,6 +19,15 @@ void wp_set_integer(lua_State *L, const char *name, lua_Integer n) {
   lua_setfield(L, -2, name);
 }
 
+void wp_set_seconds(lua_State *L, const char *name, uint64_t ns) {
+  lua_pushnumber(L, (lua_Number)ns / 1e9);
+  lua_setfield(L, -2, name);
+}
+
+const char *const wp_phase_names[] = {"start", "init", "idle", "task", "exit",
+                                      NULL};
+const char *const wp_stage_names[] = {"decode", "call", "encode", NULL};
+
 /* new_parcels: how many there may be before no more are sent. Those that are
 ** tried again have a place all the same. */
 static void add_limits(lua_State *L) {

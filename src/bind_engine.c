@@ -32,9 +32,8 @@ wp_lua_engine *wp_lua_engine_check(lua_State *L) {
   return e;
 }
 
-static unsigned check_worker(lua_State *L, const wp_lua_engine *e, int index) {
+static unsigned check_worker(lua_State *L, int index) {
   lua_Integer w = luaL_checkinteger(L, index);
-  (void)e;
   luaL_argcheck(L, w >= 0 && w < WP_LIMIT_WORKERS, index, "no such worker");
   return (unsigned)w;
 }
@@ -188,24 +187,24 @@ static int engine_set_setup(lua_State *L) {
 
 static int engine_start(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  unsigned w = check_worker(L, e, 2);
+  unsigned w = check_worker(L, 2);
   e->L = L;
   return pushed(L, wp_start(e->pool, w));
 }
 
 static int engine_stop(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  return pushed(L, wp_stop(e->pool, check_worker(L, e, 2)));
+  return pushed(L, wp_stop(e->pool, check_worker(L, 2)));
 }
 
 static int engine_kill(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  return pushed(L, wp_kill(e->pool, check_worker(L, e, 2)));
+  return pushed(L, wp_kill(e->pool, check_worker(L, 2)));
 }
 
 static int engine_running(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  lua_pushboolean(L, wp_running(e->pool, check_worker(L, e, 2)));
+  lua_pushboolean(L, wp_running(e->pool, check_worker(L, 2)));
   return 1;
 }
 
@@ -216,7 +215,7 @@ static int engine_alive(lua_State *L) {
 
 static int engine_pid(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  lua_pushinteger(L, wp_worker_pid(e->pool, check_worker(L, e, 2)));
+  lua_pushinteger(L, wp_worker_pid(e->pool, check_worker(L, 2)));
   return 1;
 }
 
@@ -247,14 +246,9 @@ static int engine_holding(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   uint64_t tag;
   uint32_t index;
-  if (!wp_holding(e->pool, check_worker(L, e, 2), &tag, &index)) return 0;
+  if (!wp_holding(e->pool, check_worker(L, 2), &tag, &index)) return 0;
   lua_pushinteger(L, (lua_Integer)(tag + index));
   return 1;
-}
-
-static void set_seconds(lua_State *L, const char *name, uint64_t ns) {
-  lua_pushnumber(L, (lua_Number)ns / 1e9);
-  lua_setfield(L, -2, name);
 }
 
 static int engine_completed(lua_State *L) {
@@ -269,15 +263,13 @@ static int engine_noted(lua_State *L) {
 static int engine_inspect(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_progress p;
-  wp_inspect(e->pool, check_worker(L, e, 2), &p);
+  wp_inspect(e->pool, check_worker(L, 2), &p);
   lua_createtable(L, 0, 5);
-  lua_pushinteger(L, (lua_Integer)p.completed);
-  lua_setfield(L, -2, "completed");
-  lua_pushinteger(L, (lua_Integer)p.phase);
-  lua_setfield(L, -2, "phase");
-  set_seconds(L, "started", p.started_ns);
-  set_seconds(L, "working", p.working_ns);
-  set_seconds(L, "waiting", p.waiting_ns);
+  wp_set_integer(L, "completed", (lua_Integer)p.completed);
+  wp_set_integer(L, "phase", (lua_Integer)p.phase);
+  wp_set_seconds(L, "started", p.started_ns);
+  wp_set_seconds(L, "working", p.working_ns);
+  wp_set_seconds(L, "waiting", p.waiting_ns);
   return 1;
 }
 
@@ -290,7 +282,7 @@ static int engine_measure(lua_State *L) {
 
 static int engine_figures(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  const wp_figures *f = wp_figures_of(e->pool, check_worker(L, e, 2));
+  const wp_figures *f = wp_figures_of(e->pool, check_worker(L, 2));
   if (!f) return 0;
   wp_push_figures(L, f);
   return 1;

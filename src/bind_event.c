@@ -146,13 +146,11 @@ static int engine_values(lua_State *L) {
 }
 
 static int take_ending(lua_State *L) {
-  static const char *const phases[] = {"start", "init", "idle", "task",
-                                       "exit"};
   wp_lua_engine *e = lua_touserdata(L, 1);
   const wp_event *v = &e->event;
   lua_createtable(L, 0, 4);
   wp_set_integer(L, "pid", v->pid);
-  lua_pushstring(L, phases[v->phase <= WP_IN_EXIT ? v->phase : 0]);
+  lua_pushstring(L, wp_phase_names[v->phase <= WP_IN_EXIT ? v->phase : 0]);
   lua_setfield(L, -2, "phase");
   if (v->length > 0) {
     wp_push_printed(L, v->data, v->length, v->printed);

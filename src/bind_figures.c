@@ -10,6 +10,7 @@
 */
 #include "bind_figures.h"
 
+#include "bind.h"
 #include "task.h"
 
 #include <lauxlib.h>
@@ -28,11 +29,6 @@ typedef struct own_figures {
 } own_figures;
 
 /* ---- reading ------------------------------------------------------------- */
-
-static void set_seconds(lua_State *L, const char *name, uint64_t ns) {
-  lua_pushnumber(L, (lua_Number)ns / 1e9);
-  lua_setfield(L, -2, name);
-}
 
 /* Pushes the task with the place-th longest time; 0 when there is none. */
 static int push_long_task(lua_State *L, const wp_reading *r, unsigned done[],
@@ -59,9 +55,8 @@ void wp_push_figures(lua_State *L, const wp_figures *f) {
   wp_figures_read(f, &r);
   lua_createtable(L, 0, WP_PARTS + 2);
   for (unsigned i = WP_PART_START; i < WP_PARTS; i++)
-    set_seconds(L, part_names[i], r.spent_ns[i]);
-  lua_pushinteger(L, (lua_Integer)r.tasks);
-  lua_setfield(L, -2, "tasks");
+    wp_set_seconds(L, part_names[i], r.spent_ns[i]);
+  wp_set_integer(L, "tasks", (lua_Integer)r.tasks);
   lua_createtable(L, WP_LONGEST, 0);
   for (lua_Integer i = 1; push_long_task(L, &r, done, i); i++) continue;
   lua_setfield(L, -2, "longest");

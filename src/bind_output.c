@@ -90,15 +90,8 @@ void wp_take_streams(lua_State *L) {
 }
 
 void wp_bind_output(lua_State *L) {
-  static const struct {
-    const char *name;
-    int value;
-  } ways[] = {{"RELAY_STDOUT", WP_RELAY_STDOUT},
-              {"RELAY_STDERR", WP_RELAY_STDERR},
-              {"RELAY_MARKED", WP_RELAY_MARKED},
-              {"CAPTURE", WP_CAPTURE}};
-  for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-    lua_pushinteger(L, ways[i].value);
-    lua_setfield(L, -2, ways[i].name);
-  }
+  wp_set_integer(L, "RELAY_STDOUT", WP_RELAY_STDOUT);
+  wp_set_integer(L, "RELAY_STDERR", WP_RELAY_STDERR);
+  wp_set_integer(L, "RELAY_MARKED", WP_RELAY_MARKED);
+  wp_set_integer(L, "CAPTURE", WP_CAPTURE);
 }

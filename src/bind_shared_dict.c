@@ -107,7 +107,7 @@ static void push_value(lua_State *L, wp_dict_record *r) {
   wp_value_push(L, value.data, value.length);
 }
 
-/* What is decoded under the lock may raise: the lock must go first. `body`
+/* What is decoded under the lock may raise: the lock must go first. `f`
 ** gets what is on the stack from `first` on, and the dict and the key. */
 typedef struct job {
   wp_dict *d;

@@ -127,12 +127,11 @@ static int run(lua_State *L) {
 }
 
 static int run_stage(lua_State *L) {
-  static const char *const names[] = {"decode", "call", "encode"};
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "running");
   const wp_run *r = lua_touserdata(L, -1);
   if (!r) return 0;
-  lua_pushstring(L, names[r->stage]);
+  lua_pushstring(L, wp_stage_names[r->stage]);
   lua_pushinteger(L, r->done);
   lua_pushinteger(L, r->n_arguments);
   return 3;
@@ -208,8 +207,6 @@ void wp_bind_task(lua_State *L) {
                                        {"output", output},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  lua_pushinteger(L, WP_TAG_BITS);
-  lua_setfield(L, -2, "TAG_BITS");
-  lua_pushinteger(L, (lua_Integer)WP_TAG_INDEX);
-  lua_setfield(L, -2, "TAG_INDEX");
+  wp_set_integer(L, "TAG_BITS", WP_TAG_BITS);
+  wp_set_integer(L, "TAG_INDEX", (lua_Integer)WP_TAG_INDEX);
 }

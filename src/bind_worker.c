@@ -298,9 +298,8 @@ static int link_retired(lua_State *L) {
 }
 
 static int link_stage(lua_State *L) {
-  static const char *const names[] = {"decode", "call", "encode"};
   wp_link *l = check_link(L);
-  lua_pushstring(L, names[l->run.stage]);
+  lua_pushstring(L, wp_stage_names[l->run.stage]);
   lua_pushinteger(L, (lua_Integer)(l->run.tag + l->run.done));
   lua_pushinteger(L, l->run.n_arguments);
   return 3;
@@ -327,10 +326,8 @@ static int link_send(lua_State *L) {
 }
 
 static int link_phase(lua_State *L) {
-  static const char *const names[] = {"start", "init", "idle",
-                                      "task",  "exit", NULL};
   wp_link *l = check_link(L);
-  int phase = luaL_checkoption(L, 2, NULL, names);
+  int phase = luaL_checkoption(L, 2, NULL, wp_phase_names);
   wp_stamp(l->worker, (unsigned)phase, lua_toboolean(L, 3));
   return 0;
 }
@@ -450,16 +447,10 @@ void wp_bind_worker(lua_State *L) {
   lua_setfield(L, -2, "link_run");
   lua_pushcfunction(L, attach);
   lua_setfield(L, -2, "attach");
-  lua_pushinteger(L, FLAG_STOP);
-  lua_setfield(L, -2, "FLAG_STOP");
-  lua_pushinteger(L, FLAG_TIMED);
-  lua_setfield(L, -2, "FLAG_TIMED");
-  lua_pushinteger(L, FLAG_SEEDED);
-  lua_setfield(L, -2, "FLAG_SEEDED");
-  lua_pushinteger(L, FLAG_TRACED);
-  lua_setfield(L, -2, "FLAG_TRACED");
-  lua_pushinteger(L, FLAG_PRINTED);
-  lua_setfield(L, -2, "FLAG_PRINTED");
-  lua_pushinteger(L, MESSAGE_PRINTED);
-  lua_setfield(L, -2, "MESSAGE_PRINTED");
+  wp_set_integer(L, "FLAG_STOP", FLAG_STOP);
+  wp_set_integer(L, "FLAG_TIMED", FLAG_TIMED);
+  wp_set_integer(L, "FLAG_SEEDED", FLAG_SEEDED);
+  wp_set_integer(L, "FLAG_TRACED", FLAG_TRACED);
+  wp_set_integer(L, "FLAG_PRINTED", FLAG_PRINTED);
+  wp_set_integer(L, "MESSAGE_PRINTED", MESSAGE_PRINTED);
 }

@@ -92,8 +92,7 @@ enum {
   WP_MAP_INLINE = 0x20,  /* numbers of pairs */
   WP_KEPT_INLINE = 0x20, /* and kept strings */
   WP_BIGMAP_MOST = 26,   /* greatest k; larger tables grow as they are read */
-  WP_KEEP_MOST = 40,     /* as Lua's short strings: one copy, one address */
-  WP_VARINT_MOST = 10
+  WP_KEEP_MOST = 40      /* as Lua's short strings: one copy, one address */
 };
 
 #endif

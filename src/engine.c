@@ -106,7 +106,7 @@ void wp_config_init(wp_config *config) {
 static int open_door(wp_pool *p) {
   int made = epoll_create1(EPOLL_CLOEXEC);
   if (made < 0) return -errno;
-  p->epoll = wp_fd_move(made, 3);
+  p->epoll = wp_fd_move(made, WP_CLEAR_OF_STDIO);
   int status = wp_hub_open(&p->hub);
   if (status < 0) return status;
   struct epoll_event e = {.events = EPOLLIN, .data.u64 = HUB_TOKEN};
@@ -407,7 +407,7 @@ int wp_descriptor(wp_pool *p) {
 static int open_alarm(wp_pool *p) {
   int made = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (made < 0) return -errno;
-  p->alarm = wp_fd_move(made, 3);
+  p->alarm = wp_fd_move(made, WP_CLEAR_OF_STDIO);
   struct epoll_event e = {.events = EPOLLIN, .data.u64 = WP_TOKEN_ALARM};
   if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->alarm, &e) == 0) return WP_OK;
   int status = -errno;

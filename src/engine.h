@@ -50,7 +50,6 @@ typedef struct wp_host_worker {
   int bell;          /* socket; its end of file tells the worker of our end */
   wp_output output;  /* what it prints, unless that goes its own way */
   wp_bytes assembly; /* a body that came in pieces, so far */
-  uint32_t claimed;  /* slot it is known to work on, or WP_NO_SLOT */
   wp_loans loans;
   uint64_t due_ns;   /* until then it must have joined; 0: or it need not */
   int strange;       /* it had not, and was killed */
@@ -102,7 +101,7 @@ struct wp_pool {
   unsigned held_worker;
   uint32_t ended_slot;
   int clear_assembly;
-  wp_pool *next; /* all pools of this process: see wp_pools_in_child */
+  wp_pool *next; /* all pools of this process: see engine.c */
 };
 
 /* engine_parcel.c */
@@ -154,18 +153,29 @@ void wp_workers_trim_output(wp_pool *p);
 /* launch.c: makes worker w a process or a thread. 0 and the fields pid, pidfd
 ** and thread of p->workers[w], or a failure. Closes the ends. */
 int wp_launch(wp_pool *p, unsigned w, wp_ends ends);
+void wp_ends_close(wp_ends *ends);
+/* What a program that is executed needs to find the pool, for its environment;
+** worker_attach.c reads it. `server`: the socket of one, or -1. */
+#define WP_LINK_BYTES 128
+void wp_launch_link(char text[WP_LINK_BYTES], const wp_pool *p, int region,
+                    wp_ends ends, int server, unsigned w);
 /* How it ended; waits until it has. */
 wp_ending wp_launch_ending(wp_pool *p, unsigned w);
 void wp_launch_deinit(wp_pool *p);
 /* Kills programs that should have joined by now. */
 void wp_launch_end_strangers(wp_pool *p);
 
-/* server.c: the host's side of a forkserver. */
-int wp_server_start(wp_pool *p, const char *link, const int *keep,
-                    unsigned n_keep);
+/* server.c: the host's side of a forkserver. Starting one makes it p->server: 0
+** or a failure; `region` is a descriptor of the pool's memory. */
+int wp_server_start(wp_pool *p, int region);
+/* Has it fork worker w: 0 and *pid, -errno of its fork, or WP_ECLOSED when it
+** is dead. The ends stay open here. */
 int wp_server_fork(wp_server *s, unsigned w, wp_ends ends, pid_t *pid);
+/* How a child of it ended; waits until it has. */
 wp_ending wp_server_ending(wp_server *s, pid_t pid);
+/* In a process that was forked off the host: closes our copy of the socket. */
 void wp_server_hang_up(wp_server *s);
+/* Ends it and what it has forked, and frees it. */
 void wp_server_stop(wp_server *s);
 /* The server's own side: 1 in a child, with its worker and ends. */
 int wp_server_serve(int socket, unsigned *w, wp_ends *ends);

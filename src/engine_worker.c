@@ -26,7 +26,6 @@ int wp_workers_init(wp_pool *p) {
   for (unsigned w = 0; w < n; w++) {
     p->workers[w].pidfd = p->workers[w].bell = -1;
     wp_output_init(&p->workers[w].output);
-    p->workers[w].claimed = WP_NO_SLOT;
   }
   wp_workers_init_output(p);
   return WP_OK;
@@ -65,7 +64,7 @@ static void reset_line(wp_line *line) {
   atomic_store(&line->open, 0);
   atomic_store(&line->started_ns, 0);
   atomic_store(&line->completed, 0);
-  atomic_store(&line->phase, WP_PHASE_START);
+  atomic_store(&line->phase, WP_IN_START);
   atomic_store(&line->wants_space, 0);
   atomic_store(&line->working_ns, 0);
   atomic_store(&line->waiting_ns, 0);

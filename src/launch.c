@@ -13,34 +13,32 @@
 
 /* ---- fork --------------------------------------------------------------- */
 
-static void close_ends(wp_ends *ends) {
+void wp_ends_close(wp_ends *ends) {
   wp_fd_close(&ends->bell);
-  wp_fd_close(&ends->output[0]);
-  wp_fd_close(&ends->output[1]);
+  for (unsigned i = 0; i < WP_STREAMS; i++) wp_fd_close(&ends->output[i]);
 }
 
 static int launch_fork(wp_pool *p, unsigned w, wp_ends ends) {
   wp_host_worker *hw = &p->workers[w];
   int status = wp_process_fork(&hw->pid, &hw->pidfd);
   if (status == 1) wp_process_leave(wp_worker_live(p, w, ends, 0));
-  close_ends(&ends);
+  wp_ends_close(&ends);
   return status;
 }
 
 /* ---- another program ---------------------------------------------------- */
 
-/* What it needs to find the pool; see read_link in worker.c. */
-static void write_link(char *text, size_t size, const wp_pool *p, int region,
-                       wp_ends ends, int server, unsigned w) {
-  snprintf(text, size, "%d:%d:%d:%d:%d:%d:%u:%u:%zu", region, ends.bell,
-           ends.output[0], ends.output[1], p->hub, server, w,
+void wp_launch_link(char text[WP_LINK_BYTES], const wp_pool *p, int region,
+                    wp_ends ends, int server, unsigned w) {
+  snprintf(text, WP_LINK_BYTES, "%d:%d:%d:%d:%d:%d:%u:%u:%zu", region,
+           ends.bell, ends.output[0], ends.output[1], p->hub, server, w,
            p->config.n_workers, p->region.arena_size);
 }
 
 /* In a child of any fork the region's descriptor is closed (engine.c), so
 ** the one for the program is a copy. */
 static int copy_of_region(const wp_pool *p) {
-  int fd = fcntl(p->region.fd, F_DUPFD_CLOEXEC, 3);
+  int fd = fcntl(p->region.fd, F_DUPFD_CLOEXEC, WP_CLEAR_OF_STDIO);
   return fd < 0 ? -errno : fd;
 }
 
@@ -51,19 +49,19 @@ static void await_joining(wp_pool *p, wp_host_worker *hw) {
 }
 
 static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
-  char link[128];
+  char link[WP_LINK_BYTES];
   wp_host_worker *hw = &p->workers[w];
   int region = copy_of_region(p);
   int status = region;
   if (region >= 0) {
     const int keep[] = {region, ends.bell, p->hub, ends.output[0],
                         ends.output[1]};
-    write_link(link, sizeof(link), p, region, ends, -1, w);
+    wp_launch_link(link, p, region, ends, -1, w);
     status = wp_process_spawn(p->config.argv, link, keep, 5, &hw->pid,
                               &hw->pidfd);
     close(region);
   }
-  close_ends(&ends);
+  wp_ends_close(&ends);
   if (status == WP_OK) await_joining(p, hw);
   return status;
 }
@@ -71,11 +69,7 @@ static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {
 static int start_server(wp_pool *p) {
   int region = copy_of_region(p);
   if (region < 0) return region;
-  char link[128];
-  const int keep[] = {region, p->hub};
-  /* The server's socket is made in server.c, which completes the link. */
-  write_link(link, sizeof(link), p, region, (wp_ends){-1, {-1, -1}}, -2, 0);
-  int status = wp_server_start(p, link, keep, 2);
+  int status = wp_server_start(p, region);
   p->n_servers++;
   close(region);
   return status;
@@ -99,7 +93,7 @@ static int launch_server(wp_pool *p, unsigned w, wp_ends ends) {
     wp_launch_deinit(p);
     status = fork_by_server(p, w, ends);
   }
-  close_ends(&ends);
+  wp_ends_close(&ends);
   if (status == -ETIMEDOUT) wp_launch_deinit(p);
   if (status == WP_OK) hw->pidfd = wp_process_watch(hw->pid);
   return status == WP_ECLOSED ? -ECHILD : status;
@@ -161,7 +155,7 @@ static int launch_thread(wp_pool *p, unsigned w, wp_ends ends) {
   }
   if (status == WP_OK) return status;
   wp_free(start, sizeof(*start));
-  close_ends(&ends);
+  wp_ends_close(&ends);
   return status;
 }
 

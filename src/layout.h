@@ -58,15 +58,6 @@ typedef struct wp_queue {
   _Alignas(WP_CACHE_LINE) wp_atomic64 entry[WP_LIMIT_QUEUE];
 } wp_queue;
 
-/* What a worker is doing, for blame and for the reader's eyes. */
-enum {
-  WP_PHASE_START, /* until its first receive */
-  WP_PHASE_INIT,
-  WP_PHASE_IDLE,
-  WP_PHASE_TASK,
-  WP_PHASE_EXIT
-};
-
 #define WP_LOANS 2 /* blocks of the arena lent to one worker */
 
 /* wp_line.stop: stay; leave when nothing is left to claim; leave now. */
@@ -82,7 +73,7 @@ typedef struct wp_line {
                                                record behind ring_head */
   wp_atomic64 started_ns;   /* the function that runs now began; 0: none */
   wp_atomic64 completed;    /* tasks, in records that are published */
-  wp_atomic32 phase;
+  wp_atomic32 phase;        /* WP_IN_… of workerpool.h */
   wp_atomic32 wants_space;  /* sleeps until the host has read from its ring */
   wp_atomic64 working_ns;   /* in functions */
   wp_atomic64 waiting_ns;   /* asleep for want of tasks */

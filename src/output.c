@@ -17,7 +17,6 @@
 #else
 #define READ_BYTES WP_PIPE_BYTES
 #endif
-#define CLEAR_OF_STDIO 3
 #define PAGE 4096u
 #define MUCH ((uint64_t)1 << 20) /* worth a system call to free */
 
@@ -26,8 +25,8 @@
 static int open_pipe(wp_stream *s, int *end) {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
-  s->fd = wp_fd_move(fds[0], CLEAR_OF_STDIO);
-  *end = wp_fd_move(fds[1], CLEAR_OF_STDIO);
+  s->fd = wp_fd_move(fds[0], WP_CLEAR_OF_STDIO);
+  *end = wp_fd_move(fds[1], WP_CLEAR_OF_STDIO);
   fcntl(s->fd, F_SETFL, O_NONBLOCK);
   return WP_OK;
 }
@@ -36,10 +35,10 @@ static int open_pipe(wp_stream *s, int *end) {
 static int open_file(wp_output *o, int ends[WP_STREAMS]) {
   int made = memfd_create("workerpool output", MFD_CLOEXEC);
   if (made < 0) return -errno;
-  o->file = wp_fd_move(made, CLEAR_OF_STDIO);
+  o->file = wp_fd_move(made, WP_CLEAR_OF_STDIO);
   if (fcntl(o->file, F_SETFL, O_APPEND) < 0) return -errno;
   for (unsigned i = 0; i < WP_STREAMS; i++) {
-    ends[i] = fcntl(o->file, F_DUPFD_CLOEXEC, CLEAR_OF_STDIO);
+    ends[i] = fcntl(o->file, F_DUPFD_CLOEXEC, WP_CLEAR_OF_STDIO);
     if (ends[i] < 0) return -errno;
   }
   return WP_OK;

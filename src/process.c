@@ -33,7 +33,7 @@ unsigned wp_process_generation(void) {
 int wp_process_watch(pid_t pid) {
 #if defined(SYS_pidfd_open) && !defined(WP_NO_PIDFD)
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-  return wp_fd_move(fd, 3);
+  return wp_fd_move(fd, WP_CLEAR_OF_STDIO);
 #else
   (void)pid;
   return -1;

@@ -85,7 +85,7 @@ static int create(wp_region *r, unsigned n_workers, size_t arena_size) {
   int fd = -1;
   int status = wp_shm_create(planned(n_workers, arena_size).file_size, &fd);
   if (status < 0) return status;
-  fd = wp_fd_move(fd, 3);
+  fd = wp_fd_move(fd, WP_CLEAR_OF_STDIO);
   return map_all(r, fd, n_workers, arena_size);
 }
 

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -164,37 +163,41 @@ static void send_report(int socket, report r) {
 
 /* ---- the host's side ---------------------------------------------------- */
 
-static void complete_link(char *text, size_t size, const char *link, int fd) {
-  const char *mark = strstr(link, ":-2:");
-  snprintf(text, size, "%.*s:%d:%s", (int)(mark - link), link, fd, mark + 4);
-}
-
-int wp_server_start(wp_pool *p, const char *link, const int *keep,
-                    unsigned n_keep) {
+static int open_sockets(int *ours, int *theirs) {
   int fds[2];
-  char whole[160];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
     return -errno;
+  *ours = wp_fd_move(fds[0], WP_CLEAR_OF_STDIO);
+  *theirs = wp_fd_move(fds[1], WP_CLEAR_OF_STDIO);
+  return WP_OK;
+}
+
+static void await_joining(wp_server *s, wp_pool *p) {
+  s->joined = &p->region.header->server_joined;
+  atomic_store(s->joined, 0);
+  if (p->config.join_ms)
+    s->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
+}
+
+static int execute(wp_server *s, const wp_pool *p, int region, int socket) {
+  char link[WP_LINK_BYTES];
+  const int keep[] = {region, p->hub, socket};
+  wp_launch_link(link, p, region, (wp_ends){-1, {-1, -1}}, socket, 0);
+  return wp_process_spawn(p->config.argv, link, keep, 3, &s->pid, &s->pidfd);
+}
+
+int wp_server_start(wp_pool *p, int region) {
+  int theirs = -1;
   wp_server *s = wp_calloc(sizeof(*s));
-  int status = s ? WP_OK : -ENOMEM;
-  if (!s) close(fds[0]);
-  int theirs = wp_fd_move(fds[1], 3);
-  if (s) {
-    const int all[] = {keep[0], keep[n_keep - 1], theirs};
-    s->owner = getpid();
-    s->pidfd = -1;
-    s->joined = &p->region.header->server_joined;
-    atomic_store(s->joined, 0);
-    if (p->config.join_ms)
-      s->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
-    s->socket = wp_fd_move(fds[0], 3);
-    complete_link(whole, sizeof(whole), link, theirs);
-    status = wp_process_spawn(p->config.argv, whole, all, 3, &s->pid,
-                              &s->pidfd);
-  }
-  close(theirs);
+  if (!s) return -ENOMEM;
+  s->owner = getpid();
+  s->pidfd = s->socket = -1;
+  await_joining(s, p);
+  int status = open_sockets(&s->socket, &theirs);
+  if (status == WP_OK) status = execute(s, p, region, theirs);
+  wp_fd_close(&theirs);
   if (status == WP_OK) p->server = s;
-  else if (s) wp_server_stop(s);
+  else wp_server_stop(s);
   return status;
 }
 
@@ -293,9 +296,7 @@ static int fork_one(int socket, int signals, wp_ends ends, pid_t *children,
     return 1;
   }
   wp_fd_close(&pidfd);
-  wp_fd_close(&ends.bell);
-  wp_fd_close(&ends.output[0]);
-  wp_fd_close(&ends.output[1]);
+  wp_ends_close(&ends);
   if (status == WP_OK) children[(*n)++] = pid;
   send_report(socket, (report){.forked = 1, .pid = status < 0 ? status : pid});
   return 0;

@@ -17,9 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descriptors that a careless loop in a task will not close. */
-#define OUT_OF_THE_WAY 500
-
 /* ---- where they go ------------------------------------------------------ */
 
 static int kind_of(int fd) {
@@ -28,7 +25,7 @@ static int kind_of(int fd) {
 }
 
 static int keep(int fd) {
-  int kept = fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  int kept = fcntl(fd, F_DUPFD_CLOEXEC, WP_OUT_OF_THE_WAY);
   /* There may be a limit to their number. */
   return kept < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : kept;
 }

@@ -17,9 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Descriptors that a careless loop in a task will not close. */
-#define OUT_OF_THE_WAY 500
-
 static _Thread_local wp_worker *the_worker; /* that runs here, or NULL */
 
 /* A task that forks and lets the child return would give us a twin that
@@ -90,8 +87,8 @@ static void own_thread(wp_worker *w) {
 
 /* And so is this process. */
 void wp_worker_own_process(wp_worker *w) {
-  w->bell = wp_fd_move(w->bell, OUT_OF_THE_WAY);
-  w->hub = wp_fd_move(w->hub, OUT_OF_THE_WAY);
+  w->bell = wp_fd_move(w->bell, WP_OUT_OF_THE_WAY);
+  w->hub = wp_fd_move(w->hub, WP_OUT_OF_THE_WAY);
   wp_streams_own(&w->streams);
   is_twin = 0;
   own_thread(w);
@@ -226,7 +223,7 @@ static int sleep_for_parcels(wp_worker *w) {
 static int wait_for_parcels(wp_worker *w) {
   uint64_t began_ns = wp_now_ns();
   int status = WP_OK;
-  atomic_store(&w->line->phase, WP_PHASE_IDLE);
+  atomic_store(&w->line->phase, WP_IN_IDLE);
   if (!spin_for_parcels(w)) {
     status = sleep_for_parcels(w);
     wp_spin_slept(&w->spin);
@@ -260,7 +257,7 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
                            .job_length = s->job_length, .job_id = s->job_id,
                            .count = s->count, .skip = s->skip,
                            .flags = s->flags};
-  atomic_store(&w->line->phase, WP_PHASE_TASK);
+  atomic_store(&w->line->phase, WP_IN_TASK);
   note_task(w);
   /* Who times its tasks wants to know as well when reading what to do with
   ** them takes for ever. */
@@ -273,7 +270,7 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
   int status = wp_finish(w);
   if (is_twin) _exit(0);
   wp_worker_turn_streams(w, 0);
-  if (atomic_load(&w->line->phase) == WP_PHASE_START)
+  if (atomic_load(&w->line->phase) == WP_IN_START)
     turn_to(w, WP_PART_INPUT, wp_now_ns());
   while (status == WP_OK) {
     if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
@@ -289,14 +286,14 @@ int wp_receive(wp_worker *w, wp_task_batch *batch) {
 
 /* The functions that are measured as a whole: init and exit. */
 static void turn_to_phase(wp_worker *w, unsigned phase, int begins) {
-  unsigned part = phase == WP_PHASE_INIT ? WP_PART_INIT : WP_PART_EXIT;
-  if (phase == WP_PHASE_INIT || phase == WP_PHASE_EXIT)
+  unsigned part = phase == WP_IN_INIT ? WP_PART_INIT : WP_PART_EXIT;
+  if (phase == WP_IN_INIT || phase == WP_IN_EXIT)
     turn_to(w, begins ? part : WP_PART_INPUT, wp_now_ns());
 }
 
 void wp_stamp(wp_worker *w, unsigned phase, int begins) {
   turn_to_phase(w, phase, begins);
-  if (phase == WP_PHASE_TASK && begins) note_task(w);
+  if (phase == WP_IN_TASK && begins) note_task(w);
   atomic_store_explicit(&w->line->phase, phase, memory_order_relaxed);
   atomic_store_explicit(&w->line->started_ns, begins ? wp_now_ns() : 0,
                         memory_order_release);

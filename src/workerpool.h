@@ -212,8 +212,14 @@ typedef struct wp_event {
   int strange;         /* EXIT: killed, for it had never called wp_attach */
 } wp_event;
 
-/* What a worker was doing when it ended. */
-enum { WP_IN_START, WP_IN_INIT, WP_IN_IDLE, WP_IN_TASK, WP_IN_EXIT };
+/* What a worker is doing, or was when it ended. */
+enum {
+  WP_IN_START, /* until its first receive */
+  WP_IN_INIT,
+  WP_IN_IDLE,
+  WP_IN_TASK,
+  WP_IN_EXIT
+};
 
 /* The next event: 1 and *event, or 0 when `timeout_ms` have passed; -1 waits
 ** as long as there are workers, 0 does not wait. -EINTR when a signal came
@@ -261,7 +267,7 @@ typedef struct wp_progress {
   uint64_t started_ns; /* clock when the running function began; 0: none */
   uint64_t working_ns;
   uint64_t waiting_ns;
-  unsigned phase;
+  unsigned phase; /* WP_IN_… */
 } wp_progress;
 
 WP_API void wp_inspect(const wp_pool *pool, unsigned worker,
@@ -368,7 +374,8 @@ WP_API int wp_flush(wp_worker *worker);
 WP_API int wp_send(wp_worker *worker, unsigned kind, uint64_t tag,
                    const void *data, size_t length);
 
-/* Says that a function begins (or has ended), for the host's clocks. */
+/* Says that a function begins (or has ended), for the host's clocks; `phase` is
+** WP_IN_TASK, or _INIT or _EXIT. */
 WP_API void wp_stamp(wp_worker *worker, unsigned phase, int begins);
 
 /* ---- status ------------------------------------------------------------ */

@@ -107,16 +107,10 @@ static wp_ends some_ends(int with_output) {
   return (wp_ends){dup(0), {out, err}};
 }
 
-static void close_ends(wp_ends ends) {
-  close(ends.bell);
-  for (unsigned i = 0; i < WP_STREAMS; i++) wp_fd_close(&ends.output[i]);
-}
-
 static void be_host(input *in) {
   static wp_pool p;
-  const int keep[] = {0, 0};
   pid_t pid = 0;
-  MUST(wp_server_start(&p, "0:-1:-1:-1:0:-2:0:1:0", keep, 2) == WP_OK);
+  MUST(wp_server_start(&p, 0) == WP_OK);
   unsigned calls = take_byte(in) % 16;
   send_all(theirs, in, 0);
   close(theirs);
@@ -124,7 +118,7 @@ static void be_host(input *in) {
     wp_ends ends = some_ends(i & 1);
     int status = wp_server_fork(p.server, i, ends, &pid);
     if (status == WP_OK) (void)wp_server_ending(p.server, pid);
-    close_ends(ends);
+    wp_ends_close(&ends);
   }
   (void)wp_server_ending(p.server, 0);
   wp_server_stop(p.server);
@@ -144,7 +138,7 @@ static void be_server(input *in) {
   int got = wp_server_serve(fds[0], &w, &ends);
   MUST(got == 0 || got == 1);
   if (got == 1) {
-    close_ends(ends); /* in the child, which has closed its own copy */
+    wp_ends_close(&ends); /* in the child, which has closed its own copy */
   } else {
     close(fds[0]);
   }
