@@ -11,6 +11,7 @@
 */
 #include "bind.h"
 #include "bind_shared.h"
+#include "bind_shared_key.h"
 #include "bind_shared_value.h"
 #include "shared_dict.h"
 #include "shared_holder.h"
@@ -50,56 +51,6 @@ static void leave(lua_State *L, wp_dict *d) {
   wp_shared_unlock(L, &d->lock, "Dict");
 }
 
-/* ---- keys --------------------------------------------------------------- */
-
-/* A key as bytes: a tag and its eight bytes, or a tag and a string. Short
-** ones lie here, so that most uses need no box. */
-typedef struct key {
-  unsigned char place[64];
-  wp_span span;
-  uint64_t hash;
-} key;
-
-static int fail_key(lua_State *L, int at) {
-  return luaL_error(L, "Dict: a key is a string, a number or a boolean, "
-                       "got %s", luaL_typename(L, at));
-}
-
-static size_t number_key(lua_State *L, int at, unsigned char *to) {
-  lua_Number f = lua_tonumber(L, at);
-  int is_integer;
-  lua_Integer i = lua_tointegerx(L, at, &is_integer);
-  if (f != f) luaL_error(L, "Dict: nan cannot be a key");
-  to[0] = is_integer ? WP_VALUE_INTEGER : WP_VALUE_FLOAT;
-  if (is_integer) memcpy(to + 1, &i, sizeof(i));
-  else memcpy(to + 1, &f, sizeof(f));
-  return 9;
-}
-
-/* stack: … -> …, something that keeps the key's bytes */
-static void check_key(lua_State *L, int at, key *k) {
-  size_t length;
-  const char *s;
-  k->span = (wp_span){k->place, 1};
-  if (lua_type(L, at) == LUA_TSTRING) {
-    s = lua_tolstring(L, at, &length);
-    unsigned char *to = k->place;
-    if (length >= sizeof(k->place)) to = lua_newuserdatauv(L, length + 1, 0);
-    else lua_pushnil(L);
-    to[0] = WP_VALUE_STRING;
-    memcpy(to + 1, s, length);
-    k->span = (wp_span){to, length + 1};
-  } else {
-    lua_pushnil(L);
-    if (lua_type(L, at) == LUA_TNUMBER)
-      k->span.length = number_key(L, at, k->place);
-    else if (lua_isboolean(L, at))
-      k->place[0] = lua_toboolean(L, at) ? WP_VALUE_TRUE : WP_VALUE_FALSE;
-    else fail_key(L, at);
-  }
-  k->hash = wp_dict_hash(k->span);
-}
-
 /* ---- reading ------------------------------------------------------------ */
 
 static void push_value(lua_State *L, wp_dict_record *r) {
@@ -111,11 +62,11 @@ static void push_value(lua_State *L, wp_dict_record *r) {
 ** gets what is on the stack from `first` on, and the dict and the key. */
 typedef struct job {
   wp_dict *d;
-  const key *k;
+  const wp_key *k;
 } job;
 
-static int run_locked(lua_State *L, wp_dict *d, const key *k, lua_CFunction f,
-                      int n) {
+static int run_locked(lua_State *L, wp_dict *d, const wp_key *k,
+                      lua_CFunction f, int n) {
   job j = {d, k};
   int first = lua_gettop(L) - n + 1;
   lua_pushcfunction(L, f);
@@ -139,7 +90,7 @@ static int push_found(lua_State *L) {
 
 /* A value is copied out: decoding it may run finalizers, and they may want the
 ** dict. But handles in it have to be received before others take them away. */
-static int get_long(lua_State *L, wp_dict *d, const key *k) {
+static int get_long(lua_State *L, wp_dict *d, const wp_key *k) {
   wp_box *box = wp_box_push(L);
   int at = lua_gettop(L), status = WP_OK;
   box->bytes.len = 0;
@@ -159,9 +110,9 @@ static int get_long(lua_State *L, wp_dict *d, const key *k) {
 
 #define SHORT 256
 static int get_key(lua_State *L, wp_dict *d, int at) {
-  key k;
+  wp_key k;
   unsigned char copy[SHORT];
-  check_key(L, at, &k);
+  wp_key_check(L, at, &k);
   enter(L, d);
   wp_dict_record *r = wp_dict_find(d, k.span, k.hash);
   wp_span value = r ? wp_record_value(r) : (wp_span){NULL, 0};
@@ -194,9 +145,9 @@ static int index_dict(lua_State *L) {
 }
 
 static int has(lua_State *L) {
-  key k;
+  wp_key k;
   wp_dict *d = check(L);
-  check_key(L, 2, &k);
+  wp_key_check(L, 2, &k);
   enter(L, d);
   int found = wp_dict_find(d, k.span, k.hash) != NULL;
   leave(L, d);
@@ -237,7 +188,7 @@ static void wake(wp_dict *d) {
 
 /* WP_LOCK_OWNER_DIED is no status here: 1 says that the key was there and
 ** only_new forbade to replace it. */
-static int store_once(lua_State *L, wp_dict *d, const key *k, wp_box *box,
+static int store_once(lua_State *L, wp_dict *d, const wp_key *k, wp_box *box,
                       int only_new) {
   wp_span value = {box->bytes.data, box->bytes.len};
   enter(L, d);
@@ -248,7 +199,7 @@ static int store_once(lua_State *L, wp_dict *d, const key *k, wp_box *box,
   return status;
 }
 
-static int store(lua_State *L, wp_dict *d, const key *k, wp_box *box,
+static int store(lua_State *L, wp_dict *d, const wp_key *k, wp_box *box,
                  int only_new, uint64_t deadline) {
   for (;;) {
     uint32_t seen = atomic_load(&d->freed);
@@ -262,8 +213,8 @@ static int store(lua_State *L, wp_dict *d, const key *k, wp_box *box,
 }
 
 static int remove_key(lua_State *L, wp_dict *d, int at) {
-  key k;
-  check_key(L, at, &k);
+  wp_key k;
+  wp_key_check(L, at, &k);
   enter(L, d);
   wp_dict_record *r = wp_dict_find(d, k.span, k.hash);
   if (r) wp_dict_delete(d, r);
@@ -274,8 +225,8 @@ static int remove_key(lua_State *L, wp_dict *d, int at) {
 
 /* stack: dict, key, value. 0, 1 (see store_once), or WP_EFULL after all. */
 static int set_key(lua_State *L, wp_dict *d, int only_new, uint64_t deadline) {
-  key k;
-  check_key(L, 2, &k);
+  wp_key k;
+  wp_key_check(L, 2, &k);
   wp_box *box = wp_box_push(L);
   wp_box_write(L, box, 3, "value");
   int status = store(L, d, &k, box, only_new, deadline);
@@ -315,7 +266,7 @@ static int add(lua_State *L) {
   return 1;
 }
 
-static int delete (lua_State *L) {
+static int delete(lua_State *L) {
   lua_pushboolean(L, remove_key(L, check(L), 2));
   return 1;
 }
@@ -331,39 +282,40 @@ static int clear(lua_State *L) {
 
 /* ---- changes under the lock --------------------------------------------- */
 
+/* stack: job, by, the old value -> job, by, the new one */
+static void add_to_value(lua_State *L) {
+  lua_Integer sum;
+  if (lua_type(L, 3) != LUA_TNUMBER)
+    wp_shared_fail(L, "Dict: incr: the value is no number but a %s",
+                   luaL_typename(L, 3));
+  if (lua_isinteger(L, 2) && lua_isinteger(L, 3) &&
+      __builtin_add_overflow(lua_tointeger(L, 2), lua_tointeger(L, 3), &sum))
+    wp_shared_fail(L, "Dict: incr: out of the range of integers");
+  lua_pushvalue(L, 2);
+  lua_arith(L, LUA_OPADD);
+}
+
 /* stack: job, by -> the new value */
 static int increase(lua_State *L) {
   const job *j = lua_touserdata(L, 1);
   wp_dict_record *r = wp_dict_find(j->d, j->k->span, j->k->hash);
-  unsigned char record[9];
-  lua_Integer i;
+  unsigned char value[WP_VALUE_NUMBER];
+  wp_bytes no_tickets = {0};
   if (r) push_value(L, r);
   else lua_pushinteger(L, 0);
-  if (lua_type(L, 3) != LUA_TNUMBER)
-    return wp_shared_fail(L, "Dict: incr: the value is no number but a %s",
-                          luaL_typename(L, 3));
-  if (lua_isinteger(L, 2) && lua_isinteger(L, 3) &&
-      __builtin_add_overflow(lua_tointeger(L, 2), lua_tointeger(L, 3), &i))
-    return wp_shared_fail(L, "Dict: incr: out of the range of integers");
-  lua_pushvalue(L, 2);
-  lua_arith(L, LUA_OPADD);
-  lua_Number f = lua_tonumber(L, 3);
-  i = lua_tointeger(L, 3);
-  record[0] = lua_isinteger(L, 3) ? WP_VALUE_INTEGER : WP_VALUE_FLOAT;
-  if (lua_isinteger(L, 3)) memcpy(record + 1, &i, sizeof(i));
-  else memcpy(record + 1, &f, sizeof(f));
-  wp_bytes none = {0};
+  add_to_value(L);
+  wp_value_of_number(L, 3, value);
   int status = wp_dict_set(j->d, j->k->span, j->k->hash,
-                           (wp_span){record, sizeof(record)}, &none);
-  if (status < 0) return fail_full(L, j->d, status, sizeof(record));
+                           (wp_span){value, sizeof(value)}, &no_tickets);
+  if (status < 0) return fail_full(L, j->d, status, sizeof(value));
   return 1;
 }
 
 static int incr(lua_State *L) {
-  key k;
+  wp_key k;
   wp_dict *d = check(L);
   lua_settop(L, 3);
-  check_key(L, 2, &k);
+  wp_key_check(L, 2, &k);
   if (lua_isnil(L, 3)) lua_pushinteger(L, 1);
   else lua_pushvalue(L, 3);
   if (lua_type(L, -1) != LUA_TNUMBER) return luaL_typeerror(L, 3, "number");
@@ -394,11 +346,11 @@ static int change(lua_State *L) {
 }
 
 static int update(lua_State *L) {
-  key k;
+  wp_key k;
   wp_dict *d = check(L);
   wp_shared_check_callable(L, 3);
   lua_settop(L, 3);
-  check_key(L, 2, &k);
+  wp_key_check(L, 2, &k);
   lua_pushvalue(L, 3);
   (void)wp_box_push(L);
   int n = run_locked(L, d, &k, change, 2);

@@ -28,8 +28,9 @@ static int new_queue(lua_State *L) {
   lua_Integer bytes = luaL_checkinteger(L, 2);
   luaL_argcheck(L, capacity > 0 && bytes > 0, 1, "positive sizes expected");
   wp_shared_ud *ud = wp_shared_push(L, &queue_kind);
-  wp_shared_make(L, ud, wp_queue_size((uint64_t)capacity, (uint64_t)bytes));
-  wp_queue_init(ud->handle.object, (uint64_t)capacity, (uint64_t)bytes);
+  wp_shared_make(L, ud, wp_shared_queue_size((uint64_t)capacity,
+                                             (uint64_t)bytes));
+  wp_shared_queue_init(ud->handle.object, (uint64_t)capacity, (uint64_t)bytes);
   return 1;
 }
 
@@ -65,7 +66,7 @@ static void wake(wp_atomic32 *word, const wp_atomic32 *sleepers, int n) {
 static int put_once(lua_State *L, wp_shared_queue *q, wp_box *box) {
   enter(L, q);
   int status =
-      wp_queue_put(q, box->bytes.data, box->bytes.len, &box->tickets);
+      wp_shared_queue_put(q, box->bytes.data, box->bytes.len, &box->tickets);
   /* From here on the queue owns them. */
   if (status == WP_OK) box->is_owner = 0;
   leave(L, q);
@@ -123,7 +124,7 @@ static int try_put(lua_State *L) { return put_value(L, 0); }
 /* The box answers for the tickets until the handles have been made. */
 static int get_once(lua_State *L, wp_shared_queue *q, wp_box *box) {
   enter(L, q);
-  int status = wp_queue_get(q, &box->bytes, &box->tickets);
+  int status = wp_shared_queue_get(q, &box->bytes, &box->tickets);
   box->is_owner = status == WP_OK;
   leave(L, q);
   return status;
@@ -224,5 +225,5 @@ void wp_bind_shared_queue(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   wp_shared_class(L, &queue_kind, methods);
   lua_pop(L, 1);
-  wp_holder_on_destroy(WP_SHARED_QUEUE, wp_queue_destroy);
+  wp_holder_on_destroy(WP_SHARED_QUEUE, wp_shared_queue_destroy);
 }

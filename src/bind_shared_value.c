@@ -72,15 +72,20 @@ static void append_tag(lua_State *L, wp_box *box, int tag) {
   append(L, box, &c, 1);
 }
 
-static void write_number(lua_State *L, wp_box *box, int at) {
-  unsigned char record[9];
+void wp_value_of_number(lua_State *L, int at,
+                        unsigned char to[WP_VALUE_NUMBER]) {
   lua_Integer i = lua_tointeger(L, at);
   lua_Number f = lua_tonumber(L, at);
   int is_integer = lua_isinteger(L, at);
-  record[0] = is_integer ? WP_VALUE_INTEGER : WP_VALUE_FLOAT;
-  if (is_integer) memcpy(record + 1, &i, sizeof(i));
-  else memcpy(record + 1, &f, sizeof(f));
-  append(L, box, record, sizeof(record));
+  to[0] = is_integer ? WP_VALUE_INTEGER : WP_VALUE_FLOAT;
+  if (is_integer) memcpy(to + 1, &i, sizeof(i));
+  else memcpy(to + 1, &f, sizeof(f));
+}
+
+static void write_number(lua_State *L, wp_box *box, int at) {
+  unsigned char value[WP_VALUE_NUMBER];
+  wp_value_of_number(L, at, value);
+  append(L, box, value, sizeof(value));
 }
 
 /* A codec of our own: the value may be stored while a task's arguments or

@@ -36,6 +36,11 @@ wp_box *wp_box_push(lua_State *L);
 /* stack: box at `at`: done with, for the next who needs one. */
 void wp_box_keep(lua_State *L, int at);
 
+/* A number as a value: its tag and eight bytes. */
+#define WP_VALUE_NUMBER 9
+void wp_value_of_number(lua_State *L, int at,
+                        unsigned char to[WP_VALUE_NUMBER]);
+
 /* Writes the value at `at`; `label` names it in errors. */
 void wp_box_write(lua_State *L, wp_box *box, int at, const char *label);
 

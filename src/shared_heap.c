@@ -33,7 +33,7 @@ static struct {
   size_t sent, sent_limit;
   uint32_t parent;
   unsigned valid_from; /* entries of older handles are not in our slot */
-} own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .slot = WP_NO_SLOT};
+} own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .slot = WP_NO_HOLDER};
 
 static _Atomic int pins;
 
@@ -54,19 +54,19 @@ static void leave(wp_heap *h) { (void)wp_lock_leave(lock_of(h)); }
 /* When all slots are taken, some may be those of the dead. */
 static uint32_t take_slot(uint32_t parent, uint32_t state) {
   uint32_t slot = wp_holder_register(own.heap, parent, state);
-  if (slot != WP_NO_SLOT) return slot;
+  if (slot != WP_NO_HOLDER) return slot;
   wp_holder_bury(own.heap, own.slot);
   return wp_holder_register(own.heap, parent, state);
 }
 
 static void before_fork(void) {
   pthread_mutex_lock(&own.mutex);
-  own.unborn = WP_NO_SLOT;
+  own.unborn = WP_NO_HOLDER;
   if (!own.heap) return;
   take(own.heap);
   uint32_t parent = own.leases || !own.is_child ? own.slot : own.parent;
-  own.unborn = take_slot(parent, WP_SLOT_BORN);
-  if (own.unborn != WP_NO_SLOT && own.slot != WP_NO_SLOT)
+  own.unborn = take_slot(parent, WP_HOLDER_BORN);
+  if (own.unborn != WP_NO_HOLDER && own.slot != WP_NO_HOLDER)
     wp_holder_copy(own.heap, own.slot, own.unborn);
   leave(own.heap);
 }
@@ -77,11 +77,11 @@ static void after_fork(void) { pthread_mutex_unlock(&own.mutex); }
 ** Of forks that others make only the time tells. */
 static void after_own_fork(pid_t child) {
   pthread_mutex_lock(&own.mutex);
-  if (own.heap && own.unborn != WP_NO_SLOT) {
+  if (own.heap && own.unborn != WP_NO_HOLDER) {
     take(own.heap);
     wp_holder_is_born(own.heap, own.unborn, child);
     leave(own.heap);
-    own.unborn = WP_NO_SLOT;
+    own.unborn = WP_NO_HOLDER;
   }
   pthread_mutex_unlock(&own.mutex);
 }
@@ -89,12 +89,12 @@ static void after_own_fork(pid_t child) {
 /* One that comes so late that it has been given up has none. */
 static void adopt_slot(void) {
   wp_holder *s = wp_heap_slot(own.heap, own.unborn);
-  uint32_t state = WP_SLOT_BORN;
+  uint32_t state = WP_HOLDER_BORN;
   own.parent = s->parent;
-  own.slot = WP_NO_SLOT;
+  own.slot = WP_NO_HOLDER;
   if (atomic_load(&s->state) != state) return;
   wp_holder_is_me(s);
-  if (atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_LIVE))
+  if (atomic_compare_exchange_strong(&s->state, &state, WP_HOLDER_LIVE))
     own.slot = own.unborn;
 }
 
@@ -105,9 +105,9 @@ static void after_birth(void) {
   own.is_child = own.heap != NULL;
   atomic_store(&pins, 0);
   if (!own.heap) return;
-  if (own.unborn != WP_NO_SLOT) adopt_slot();
-  else own.slot = WP_NO_SLOT;
-  if (own.slot == WP_NO_SLOT) own.valid_from = wp_process_generation();
+  if (own.unborn != WP_NO_HOLDER) adopt_slot();
+  else own.slot = WP_NO_HOLDER;
+  if (own.slot == WP_NO_HOLDER) own.valid_from = wp_process_generation();
 }
 
 static void install(void) {
@@ -129,9 +129,9 @@ static void unlock_own(void) { pthread_mutex_unlock(&own.mutex); }
 static int enter(uint32_t parent) {
   take(own.heap);
   own.parent = parent;
-  own.slot = take_slot(parent, WP_SLOT_LIVE);
+  own.slot = take_slot(parent, WP_HOLDER_LIVE);
   leave(own.heap);
-  return own.slot == WP_NO_SLOT ? WP_EFULL : WP_OK;
+  return own.slot == WP_NO_HOLDER ? WP_EFULL : WP_OK;
 }
 
 static int make(void) {
@@ -139,13 +139,13 @@ static int make(void) {
   if (status < 0) return status;
   own.is_child = 0;
   own.sent = 0;
-  return enter(WP_NO_SLOT);
+  return enter(WP_NO_HOLDER);
 }
 
 /* Between lock_own and unlock_own, as all that follows. */
 static int ensure(void) {
   if (!own.heap) return make();
-  return own.slot == WP_NO_SLOT ? enter(WP_NO_SLOT) : WP_OK;
+  return own.slot == WP_NO_HOLDER ? enter(WP_NO_HOLDER) : WP_OK;
 }
 
 static void release_unused(void) {
@@ -159,7 +159,7 @@ static void release_unused(void) {
   close(own.fd);
   own.heap = NULL;
   own.fd = -1;
-  own.slot = WP_NO_SLOT;
+  own.slot = WP_NO_HOLDER;
 }
 
 /* Makes none: one that no pool has leased nobody would ever let go of. */
@@ -282,7 +282,7 @@ int wp_shared_again(const wp_shared *handle, wp_shared *copy) {
 void wp_shared_drop(wp_shared *handle) {
   if (!handle->object) return;
   lock_own();
-  if (own.slot != WP_NO_SLOT && handle->process >= own.valid_from) {
+  if (own.slot != WP_NO_HOLDER && handle->process >= own.valid_from) {
     take(own.heap);
     wp_holder_remove(own.heap, own.slot, handle->entry);
     leave(own.heap);
@@ -316,7 +316,7 @@ static int send_locked(const wp_shared *handle, int stored, wp_ticket *t) {
 
 wp_ticket wp_stored_ticket(const wp_ticket *t) {
   wp_ticket stored = *t;
-  stored.slot = WP_SLOT_STORED;
+  stored.slot = WP_HOLDER_STORED;
   stored.entry = 0;
   return stored;
 }
@@ -340,7 +340,7 @@ static int receive_locked(const wp_ticket *t, uint32_t type,
   if (!b) return WP_ECLOSED;
   if (b->type != type) return WP_ECORRUPT;
   int status = hold(b, handle);
-  if (status == WP_OK && t->slot != WP_SLOT_STORED)
+  if (status == WP_OK && t->slot != WP_HOLDER_STORED)
     wp_holder_received(h, t->slot, t->entry, t->unit, t->mark);
   return status;
 }
@@ -372,14 +372,14 @@ void wp_shared_leave(void) {
 int wp_shared_store(wp_heap *h, wp_ticket *t, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
-                       WP_SLOT_STORED) == WP_EHANDLES)
+                       WP_HOLDER_STORED) == WP_EHANDLES)
       return -ENOMEM;
   return WP_OK;
 }
 
 /* One for which we have no room stays where it is: forgetting finds it. */
 void wp_shared_retrieve(wp_heap *h, wp_ticket *t, size_t n) {
-  if (own.slot == WP_NO_SLOT) return;
+  if (own.slot == WP_NO_HOLDER) return;
   for (size_t i = 0; i < n; i++)
     (void)wp_holder_move(h, t[i].unit, t[i].mark, &t[i].slot, &t[i].entry,
                          own.slot);

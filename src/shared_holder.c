@@ -179,31 +179,31 @@ static uint64_t boot_ns(void) {
 }
 
 static uint32_t find_slot(wp_heap *h) {
-  for (uint32_t i = WP_SLOT_STORED + 1; i < h->slots_used; i++)
-    if (atomic_load(&wp_heap_slot(h, i)->state) == WP_SLOT_EMPTY) return i;
-  return h->slots_used < h->n_slots ? h->slots_used++ : WP_NO_SLOT;
+  for (uint32_t i = WP_HOLDER_STORED + 1; i < h->slots_used; i++)
+    if (atomic_load(&wp_heap_slot(h, i)->state) == WP_HOLDER_EMPTY) return i;
+  return h->slots_used < h->n_slots ? h->slots_used++ : WP_NO_HOLDER;
 }
 
 /* The program that this process ran before it was executed anew. */
 static void leave_former(wp_heap *h, uint32_t pid) {
-  for (uint32_t i = WP_SLOT_STORED + 1; i < h->slots_used; i++) {
+  for (uint32_t i = WP_HOLDER_STORED + 1; i < h->slots_used; i++) {
     wp_holder *s = wp_heap_slot(h, i);
-    if (atomic_load(&s->state) == WP_SLOT_LIVE && atomic_load(&s->pid) == pid)
+    if (atomic_load(&s->state) == WP_HOLDER_LIVE && atomic_load(&s->pid) == pid)
       wp_holder_leave(h, i);
   }
 }
 
 uint32_t wp_holder_register(wp_heap *h, uint32_t parent, uint32_t state) {
   uint32_t pid = (uint32_t)getpid();
-  if (state == WP_SLOT_LIVE) leave_former(h, pid);
+  if (state == WP_HOLDER_LIVE) leave_former(h, pid);
   uint32_t slot = find_slot(h);
-  if (slot == WP_NO_SLOT) return slot;
+  if (slot == WP_NO_HOLDER) return slot;
   wp_holder *s = wp_heap_slot(h, slot);
   s->parent = parent;
   s->high = s->free = 0;
   h->identity++;
   atomic_store(&s->leases, 0);
-  atomic_store(&s->pid, state == WP_SLOT_BORN ? 0 : pid);
+  atomic_store(&s->pid, state == WP_HOLDER_BORN ? 0 : pid);
   atomic_store(&s->born_ns, boot_ns());
   atomic_store(&s->identity, h->identity << 16 | slot);
   atomic_store(&s->state, state);
@@ -217,7 +217,7 @@ void wp_holder_is_me(wp_holder *s) {
 
 void wp_holder_is_born(wp_heap *h, uint32_t slot, pid_t child) {
   wp_holder *s = wp_heap_slot(h, slot);
-  if (atomic_load(&s->state) != WP_SLOT_BORN) return;
+  if (atomic_load(&s->state) != WP_HOLDER_BORN) return;
   if (child < 0) {
     wp_holder_leave(h, slot);
     return;
@@ -255,7 +255,7 @@ void wp_holder_leave(wp_heap *h, uint32_t slot) {
   (void)wp_holder_sweep(h, slot, WP_SWEEP_ALL);
   s->high = s->free = 0;
   atomic_store(&s->identity, 0);
-  atomic_store(&s->state, WP_SLOT_EMPTY);
+  atomic_store(&s->state, WP_HOLDER_EMPTY);
 }
 
 /* ---- the dead ----------------------------------------------------------- */
@@ -299,8 +299,8 @@ static int slot_lives(wp_holder *s) {
   uint32_t state = atomic_load(&s->state);
   uint64_t born = atomic_load(&s->born_ns);
   uint32_t pid = atomic_load(&s->pid);
-  if (state == WP_SLOT_BORN && !pid) return boot_ns() < born + BIRTH_NS;
-  return (state == WP_SLOT_BORN || state == WP_SLOT_LIVE) &&
+  if (state == WP_HOLDER_BORN && !pid) return boot_ns() < born + BIRTH_NS;
+  return (state == WP_HOLDER_BORN || state == WP_HOLDER_LIVE) &&
          is_running(pid, born);
 }
 
@@ -323,9 +323,9 @@ static int has_readers(wp_heap *h, const wp_holder *dead, uint32_t own) {
 static void bury_one(wp_heap *h, uint32_t slot, uint32_t own) {
   wp_holder *s = wp_heap_slot(h, slot);
   uint32_t state = atomic_load(&s->state);
-  if (state != WP_SLOT_DEAD) {
+  if (state != WP_HOLDER_DEAD) {
     /* Should the child come late after all, it finds its slot taken. */
-    if (!atomic_compare_exchange_strong(&s->state, &state, WP_SLOT_DEAD))
+    if (!atomic_compare_exchange_strong(&s->state, &state, WP_HOLDER_DEAD))
       return;
     leave_handles(h, slot);
     if (h->n_kept) doom_unheld(h);
@@ -336,9 +336,9 @@ static void bury_one(wp_heap *h, uint32_t slot, uint32_t own) {
 }
 
 void wp_holder_bury(wp_heap *h, uint32_t own) {
-  for (uint32_t i = WP_SLOT_STORED + 1; i < h->slots_used; i++) {
+  for (uint32_t i = WP_HOLDER_STORED + 1; i < h->slots_used; i++) {
     wp_holder *s = wp_heap_slot(h, i);
-    if (atomic_load(&s->state) == WP_SLOT_EMPTY || i == own) continue;
+    if (atomic_load(&s->state) == WP_HOLDER_EMPTY || i == own) continue;
     if (!slot_lives(s)) bury_one(h, i, own);
   }
 }
@@ -358,8 +358,8 @@ static void recount_slot(wp_heap *h, uint32_t slot) {
 void wp_holder_recount(wp_heap *h) {
   for (wp_block *b = NULL; (b = wp_block_next(h, b));) b->refs = 0;
   for (uint32_t i = 0; i < h->slots_used; i++)
-    if (i == WP_SLOT_STORED ||
-        atomic_load(&wp_heap_slot(h, i)->state) != WP_SLOT_EMPTY)
+    if (i == WP_HOLDER_STORED ||
+        atomic_load(&wp_heap_slot(h, i)->state) != WP_HOLDER_EMPTY)
       recount_slot(h, i);
   wp_block_relist(h);
   doom_unheld(h);

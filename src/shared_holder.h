@@ -16,9 +16,11 @@
 typedef int (*wp_destroy)(wp_heap *h, void *object, size_t size);
 void wp_holder_on_destroy(uint32_t type, wp_destroy destroy);
 
-/* A slot for a process: its number, or WP_NO_SLOT when all are taken. */
+/* A slot for a process: its number, or WP_NO_HOLDER when all are taken. */
 uint32_t wp_holder_register(wp_heap *h, uint32_t parent, uint32_t state);
+/* Gives the slot `to` the handles of `from`: for a child about to be forked. */
 void wp_holder_copy(wp_heap *h, uint32_t from, uint32_t to);
+/* Drops all that a slot holds, and frees it. */
 void wp_holder_leave(wp_heap *h, uint32_t slot);
 
 /* The parent knows who the child in a slot BORN is (-1: there is none); and

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #define WP_UNIT 64u /* blocks begin at multiples; offsets are counted in it */
+/* Of sizes: four to each power of two, up to the address space of a heap. */
 #define WP_CLASSES 136
 
 /*
@@ -37,7 +38,7 @@ typedef struct wp_block {
 ** pid by the time of its birth. BORN: made by the parent just before a fork,
 ** so that what the parent drops in that moment stays there for the child.
 */
-enum { WP_SLOT_EMPTY, WP_SLOT_BORN, WP_SLOT_LIVE, WP_SLOT_DEAD };
+enum { WP_HOLDER_EMPTY, WP_HOLDER_BORN, WP_HOLDER_LIVE, WP_HOLDER_DEAD };
 
 typedef struct wp_holder {
   wp_atomic32 state;
@@ -61,9 +62,10 @@ typedef struct wp_holder {
 #define WP_MARK_OLD 0x20000000u  /* has been seen by a sweep */
 #define WP_MARK_NUMBER 0x1fffffffu
 
-/* The slot of no process: references of what lies in queues and dicts. */
-#define WP_SLOT_STORED 0u
-#define WP_NO_SLOT UINT32_MAX
+/* Numbers of slots: of no process, with the references of what lies in queues
+** and dicts; and one that there is not. */
+#define WP_HOLDER_STORED 0u
+#define WP_NO_HOLDER UINT32_MAX
 
 typedef struct wp_heap {
   uint64_t magic;

@@ -32,7 +32,7 @@ static void plan(wp_heap *h, uint64_t size) {
 
 static void init(wp_heap *h, uint64_t size) {
   plan(h, size);
-  h->slots_used = WP_SLOT_STORED + 1;
+  h->slots_used = WP_HOLDER_STORED + 1;
   atomic_store(&h->top, h->blocks_at / WP_UNIT);
   if (getrandom(&h->generation, sizeof(h->generation), 0) < 0)
     h->generation = wp_now_ns();

@@ -11,11 +11,11 @@
 #include "shared_lock.h"
 
 /* A message: bytes, and behind them the tickets of the handles in it. */
-typedef struct wp_queue_item {
+typedef struct wp_shared_item {
   uint64_t at;        /* counted on and on; modulo the ring's size */
   uint64_t length;    /* of the bytes */
   uint64_t n_tickets;
-} wp_queue_item;
+} wp_shared_item;
 
 typedef struct wp_shared_queue {
   wp_lock lock;
@@ -28,18 +28,19 @@ typedef struct wp_shared_queue {
   uint32_t is_made;
 } wp_shared_queue; /* items and ring follow */
 
-size_t wp_queue_size(uint64_t capacity, uint64_t bytes);
-void wp_queue_init(wp_shared_queue *q, uint64_t capacity, uint64_t bytes);
+size_t wp_shared_queue_size(uint64_t capacity, uint64_t bytes);
+void wp_shared_queue_init(wp_shared_queue *q, uint64_t capacity,
+                          uint64_t bytes);
 
 /* With the lock. 0; WP_EFULL now; WP_ETOOBIG ever; WP_ECLOSED; -ENOMEM when
 ** there is no room for its tickets. */
-int wp_queue_put(wp_shared_queue *q, const void *data, size_t length,
-                 wp_bytes *tickets);
+int wp_shared_queue_put(wp_shared_queue *q, const void *data, size_t length,
+                        wp_bytes *tickets);
 /* 0 and the message with its tickets, which are ours now; WP_EFULL when there
 ** is none (and WP_ECLOSED when none will come); -ENOMEM: it stays. */
-int wp_queue_get(wp_shared_queue *q, wp_bytes *data, wp_bytes *tickets);
+int wp_shared_queue_get(wp_shared_queue *q, wp_bytes *data, wp_bytes *tickets);
 
 /* No process uses it any more: its tickets are forgotten. */
-int wp_queue_destroy(wp_heap *h, void *object, size_t size);
+int wp_shared_queue_destroy(wp_heap *h, void *object, size_t size);
 
 #endif

@@ -168,7 +168,7 @@ static void queue_put(input *in) {
   wp_bytes tickets;
   wp_span value = fill(&m, bytes);
   send_object(&m, &tickets);
-  int status = wp_queue_put(q(), value.data, value.length, &tickets);
+  int status = wp_shared_queue_put(q(), value.data, value.length, &tickets);
   settle(&m, &tickets, status == WP_OK);
   size_t whole = ((m.length + 7) & ~(size_t)7) +
                  (m.object >= 0 ? sizeof(wp_ticket) : 0);
@@ -180,7 +180,7 @@ static void queue_put(input *in) {
 
 static void queue_get(void) {
   wp_bytes data = {0}, tickets = {0};
-  int status = wp_queue_get(q(), &data, &tickets);
+  int status = wp_shared_queue_get(q(), &data, &tickets);
   MUST((status == WP_OK) == (n_items > 0));
   if (status != WP_OK) return;
   check_value(data.data, data.len, &items[0]);
@@ -254,10 +254,10 @@ static void step(input *in) {
 static void make(void) {
   MUST(wp_shared_new(WP_SHARED_DICT, wp_dict_size(KEYS / 2, DICT_BYTES),
                      &dict) == WP_OK);
-  MUST(wp_shared_new(WP_SHARED_QUEUE, wp_queue_size(ITEMS, QUEUE_BYTES),
+  MUST(wp_shared_new(WP_SHARED_QUEUE, wp_shared_queue_size(ITEMS, QUEUE_BYTES),
                      &queue) == WP_OK);
   wp_dict_init(d(), KEYS / 2, DICT_BYTES);
-  wp_queue_init(q(), ITEMS, QUEUE_BYTES);
+  wp_shared_queue_init(q(), ITEMS, QUEUE_BYTES);
   memset(keys, 0, sizeof(keys));
   memset(stored, 0, sizeof(stored));
   n_items = 0;
@@ -280,7 +280,7 @@ static void end(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input in = {data, data + size};
   wp_holder_on_destroy(WP_SHARED_DICT, wp_dict_destroy);
-  wp_holder_on_destroy(WP_SHARED_QUEUE, wp_queue_destroy);
+  wp_holder_on_destroy(WP_SHARED_QUEUE, wp_shared_queue_destroy);
   make();
   for (unsigned i = 0; i < MOST_STEPS && input_left(&in); i++) {
     step(&in);
