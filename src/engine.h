@@ -1,8 +1,9 @@
 /*
 ** Engine: the host's side of a pool, shared by the files that make it up:
 ** engine.c (life of a pool, the one door wp_next), engine_parcel.c (slots,
-** jobs, submitting), engine_worker.c (start, death, what is left in a ring),
-** engine_look.c (what workers are at) and engine_output.c (what they print).
+** jobs, submitting), engine_worker.c (start, waking, death), engine_record.c
+** (what is in the rings), engine_look.c (what workers are at) and
+** engine_output.c (what they print).
 */
 #ifndef WP_ENGINE_H
 #define WP_ENGINE_H
@@ -118,14 +119,20 @@ uint64_t wp_ticket_of(const wp_pool *p, uint32_t slot);
 int wp_workers_init(wp_pool *p);
 void wp_workers_deinit(wp_pool *p);
 void wp_worker_mark_dead(wp_pool *p, unsigned w);
-/* Turns the next record of worker w into an event: 1, 0 or WP_ECORRUPT. */
-int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
-/* The death of a worker whose records are all taken: 1 and *event. */
+/* The death of a worker whose records are all taken, or an event of what it had
+** not published: 1. */
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *event);
-/* Nothing has come for a while: takes back what workers need no more. */
-void wp_worker_recall_loans(wp_pool *p);
 /* Wakes one worker that sleeps for want of tasks, or `target`. */
 void wp_worker_wake(wp_pool *p, int target);
+
+/* engine_record.c: turns the next record of worker w into an event: 1, 0 when
+** there is none, WP_ECORRUPT, or -ENOMEM. */
+int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *event);
+/* Of a dead worker, what it had not published: results, or that its parcel has
+** ended: 1 and *event, or 0. */
+int wp_worker_take_left(wp_pool *p, unsigned w, wp_event *event);
+/* Nothing has come for a while: takes back what workers need no more. */
+void wp_worker_recall_loans(wp_pool *p);
 
 /* What a new worker is given, and owns: its end of the bell, and what it
 ** prints to, or -1. */

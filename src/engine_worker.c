@@ -1,23 +1,19 @@
 /*
-** Engine, workers: how one is started, woken and buried, and how the
-** records in its ring become events. When a worker dies its ring is read to
-** the end first, the record it left open included; what then is still
-** missing of its parcel was running or had not begun.
+** Engine, workers: how one is started, told to leave, woken and buried. When a
+** worker dies its ring is read to the end first (engine_record.c); what then is
+** still missing of its parcel was running or had not begun.
 */
 #include "engine.h"
 
 #include "bell.h"
 #include "figures.h"
 #include "queue.h"
-#include "ring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 int wp_workers_init(wp_pool *p) {
   unsigned n = p->config.n_workers;
@@ -228,144 +224,6 @@ void wp_worker_wake(wp_pool *p, int target) {
     if (wake_one_of(p, i, UINT64_MAX)) return;
 }
 
-/* ---- records ----------------------------------------------------------- */
-
-/* Whether a record of results is what this worker could say about a parcel
-** that it holds. A worker that is not sane is not believed. */
-static int plausible(wp_pool *p, unsigned w, const wp_record *r) {
-  if (r->slot >= p->n_used || !p->parcels[r->slot].job) return 0;
-  const wp_slot *s = &p->region.slots[r->slot];
-  const wp_parcel_info *info = &p->parcels[r->slot];
-  if (r->generation != info->generation ||
-      atomic_load(&s->owner) != wp_owner(r->generation, WP_SLOT_CLAIMED + w))
-    return 0;
-  return r->first == info->received && r->count <= info->count - r->first;
-}
-
-static void result_event(wp_pool *p, const wp_record *r, wp_event *e) {
-  wp_parcel_info *info = &p->parcels[r->slot];
-  e->type = WP_EVENT_RESULT;
-  e->tag = info->tag;
-  e->ticket = wp_ticket_of(p, r->slot);
-  e->first = r->first;
-  e->count = r->count;
-  e->last = (r->flags & WP_RECORD_LAST) != 0;
-  e->elapsed_ns = r->value;
-  info->received += r->count;
-  if (e->last) p->ended_slot = r->slot;
-}
-
-static void count_tasks(wp_pool *p, unsigned w, uint32_t count) {
-  if (atomic_load_explicit(&p->region.header->measures, memory_order_relaxed))
-    atomic_fetch_add(&p->region.figures[w].tasks, count);
-}
-
-static int fill_event(wp_pool *p, unsigned w, const wp_record *r,
-                      wp_event *e) {
-  *e = (wp_event){.worker = w, .data = e->data, .length = e->length};
-  if (r->type == WP_RECORD_MESSAGE) {
-    e->type = WP_EVENT_MESSAGE;
-    e->tag = r->value;
-    e->kind = r->kind;
-    return 1;
-  }
-  if (r->type != WP_RECORD_RESULT || !plausible(p, w, r)) return WP_ECORRUPT;
-  result_event(p, r, e);
-  count_tasks(p, w, r->count);
-  return 1;
-}
-
-/* The last piece completes what the ones before have gathered. */
-static int assemble(wp_pool *p, unsigned w, wp_event *e) {
-  wp_host_worker *hw = &p->workers[w];
-  int status = wp_bytes_append(&hw->assembly, e->data, e->length);
-  if (status < 0) return status;
-  e->data = hw->assembly.data;
-  e->length = hw->assembly.len;
-  p->clear_assembly = 1;
-  wp_loan_offer(&hw->loans, &p->region.lines[w], &p->arena, e->length);
-  return WP_OK;
-}
-
-static int find_lent(wp_pool *p, unsigned w, wp_event *e) {
-  wp_lent lent;
-  if (e->length != sizeof(lent)) return WP_ECORRUPT;
-  memcpy(&lent, e->data, sizeof(lent));
-  p->held_loan = wp_loan_of(&p->workers[w].loans, &p->region.lines[w], &lent);
-  if (p->held_loan < 0) return WP_ECORRUPT;
-  e->data = p->arena.base + lent.offset;
-  e->length = lent.length;
-  return WP_OK;
-}
-
-static int complete(wp_pool *p, unsigned w, const wp_record *r,
-                    const unsigned char *body, wp_event *e) {
-  int status = WP_OK;
-  e->data = body;
-  e->length = r->size;
-  if (r->flags & WP_RECORD_LENT) status = find_lent(p, w, e);
-  else if (p->workers[w].assembly.len > 0) status = assemble(p, w, e);
-  return status < 0 ? status : fill_event(p, w, r, e);
-}
-
-static void consume(wp_pool *p, unsigned w, const wp_record *r) {
-  if (wp_ring_consume(&p->region.lines[w], r) && is_running(p, w))
-    (void)wp_bell_ring(p->workers[w].bell);
-}
-
-int wp_worker_take_record(wp_pool *p, unsigned w, wp_event *e) {
-  wp_line *line = &p->region.lines[w];
-  const unsigned char *ring = wp_region_ring(&p->region, w);
-  const unsigned char *body;
-  wp_record record;
-  int got;
-  while ((got = wp_ring_peek(ring, line, &record, &body)) == 1) {
-    if (!(record.flags & WP_RECORD_MORE)) {
-      p->held_loan = -1;
-      got = complete(p, w, &record, body, e);
-      /* It stays: for another try, or as all that a worker has said that is
-      ** out of its mind. */
-      if (got < 0) return got;
-      p->held = record;
-      p->held_worker = w;
-      p->holds_record = 1;
-      return got;
-    }
-    got = wp_bytes_append(&p->workers[w].assembly, body, record.size);
-    if (got < 0) return got;
-    consume(p, w, &record);
-  }
-  return got;
-}
-
-/* Gives back what the last event lent out. */
-static void settle_record(wp_pool *p) {
-  unsigned w = p->held_worker;
-  /* First, so that a worker which waits for either finds both. */
-  if (p->held_loan >= 0)
-    wp_loan_renew(&p->workers[w].loans, &p->region.lines[w], p->held_loan);
-  consume(p, w, &p->held);
-  p->holds_record = 0;
-}
-
-void wp_settle(wp_pool *p) {
-  wp_bytes *assembly = &p->workers[p->held_worker].assembly;
-  if (!wp_is_owner(p)) return;
-  if (p->holds_record) settle_record(p);
-  if (p->clear_assembly) {
-    assembly->len = 0;
-    if (assembly->cap > WP_RING_BYTES) wp_bytes_free(assembly);
-  }
-  p->clear_assembly = 0;
-  if (p->ended_slot != WP_NO_SLOT) wp_parcel_release(p, p->ended_slot);
-  p->ended_slot = WP_NO_SLOT;
-}
-
-void wp_worker_recall_loans(wp_pool *p) {
-  for (unsigned w = 0; w < p->config.n_workers; w++)
-    wp_loan_recall(&p->workers[w].loans, &p->region.lines[w], &p->arena, 0);
-}
-
 /* ---- death ------------------------------------------------------------- */
 
 /* Without a pidfd a worker that has hung up counts as dead, and its end is
@@ -384,35 +242,6 @@ void wp_worker_mark_dead(wp_pool *p, unsigned w) {
   p->ready[w / 64] |= (uint64_t)1 << (w % 64);
   if (hw->pidfd >= 0) epoll_ctl(p->epoll, EPOLL_CTL_DEL, hw->pidfd, NULL);
   else end_hung_up(p, hw);
-}
-
-/* The results in the record that it left open: once, as a result event. */
-static int take_open(wp_pool *p, unsigned w, wp_event *e) {
-  wp_line *line = &p->region.lines[w];
-  wp_record record;
-  const unsigned char *body;
-  int got = wp_ring_peek_open(wp_region_ring(&p->region, w), line, &record,
-                              &body);
-  atomic_store(&line->open, 0);
-  if (got != 1 || !plausible(p, w, &record)) return 0;
-  atomic_fetch_add(&line->completed, record.count);
-  record.flags = 0;
-  record.value = 0;
-  e->data = body;
-  e->length = record.size;
-  return fill_event(p, w, &record, e);
-}
-
-/* Its parcel ends, if all results are here: it did not live to say so. */
-static int take_end(wp_pool *p, unsigned w, wp_event *e) {
-  uint32_t slot = wp_parcel_claimed_by(p, w);
-  const wp_parcel_info *info = slot == WP_NO_SLOT ? NULL : &p->parcels[slot];
-  if (!info || info->received < info->count) return 0;
-  const wp_record end = {.slot = slot, .first = info->received,
-                         .flags = WP_RECORD_LAST};
-  *e = (wp_event){.worker = w};
-  result_event(p, &end, e);
-  return 1;
 }
 
 static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
@@ -437,8 +266,7 @@ static void exit_event(wp_pool *p, unsigned w, wp_event *e) {
 int wp_worker_take_exit(wp_pool *p, unsigned w, wp_event *e) {
   wp_host_worker *hw = &p->workers[w];
   uint64_t bit = (uint64_t)1 << (w % 64);
-  if (wp_worker_take_last(p, w, e) || take_open(p, w, e) || take_end(p, w, e))
-    return 1;
+  if (wp_worker_take_last(p, w, e) || wp_worker_take_left(p, w, e)) return 1;
   exit_event(p, w, e);
   wp_worker_take_captured(p, w, e);
   p->completed += atomic_exchange(&p->region.lines[w].completed, 0);
