@@ -1,357 +1,79 @@
 /*
-** Bind, worker: the link, a worker's end of its pool as Lua sees it.
+** Bind, worker: the link, a worker's end of its pool as Lua sees it, but for
+** the parcels (bind_parcel.c).
 **
-**   link:receive() -> job id, or nil when it is time to leave
-**   link:job() -> the job's bytes (of the parcel received)
-**   link:run(codec, handler, seeder, f, prefix...) -> next job id, or nil
-**     runs the parcel and all that follow for the same job, or until as many
-**     tasks have been served as link:lifespan says
-**   link:stage() -> "decode" | "call" | "encode", task index, n arguments
+**   core.attach() -> link, "worker" | "server"   in a program that was executed
+**   link:serve() -> true in a child; false when the host is gone
+**   link:index()   link:is_thread()   link:setup() -> the host's bytes, or nil
+**   link:seed(n)   for tasks that have random streams of their own
 **   link:send(codec, kind, index) sends the codec's output as a message of
 **     the parcel's owner
+**   link:note(n): the host has the largest
 **   link:phase(name, begins) stamps the line
-**   link:observe(codec, picture, tell): draws a task's arguments; tells of a
-**     traced parcel (index, count, began, ended, seconds to decode, to run,
-**     to encode, waiting for room, list of tasks)
 **   link:take_streams(): io.stdout and io.stderr are the worker's
 **   link:printed() -> what the task has printed, if captured, or nil
+**   link:terminal() -> a descriptor of the real standard error, or nil
 **   link:traced() -> when this worker was launched, or nil
+**   link:abandon(code) ends the thread that calls it
 */
-#include "bind.h"
-#include "bind_figures.h"
-#include "memory.h"
-#include "task.h"
+#include "bind_worker.h"
 
 #include <lauxlib.h>
 #include <unistd.h>
 
-typedef struct wp_link {
-  wp_worker *worker;
-  wp_task_batch batch;
-  wp_run run;
-  lua_State *L;      /* that runs it */
-  wp_codec *spare;   /* for messages meanwhile: the user value HAS_CODEC */
-  uint64_t served;   /* tasks so far */
-  uint64_t lifespan; /* after which it is time to go; 0: never */
-  uint64_t max_memory; /* bytes after which it is; 0: any */
-  uint64_t max_heap;   /* the same for those of the Lua state */
-  uint64_t weighed_ns; /* when that was last looked at */
-  int too_large;
-} wp_link;
-
-/* Flags of a parcel. */
-enum { FLAG_STOP = 1, FLAG_TIMED = 2, FLAG_SEEDED = 4, FLAG_TRACED = 8,
-       FLAG_PRINTED = 16 };
-
-/* User values of a link. */
-enum { HAS_SEED = 1, HAS_CODEC, HAS_PICTURE, HAS_TELL };
-
-static wp_link *check_link(lua_State *L) {
+wp_link *wp_link_check(lua_State *L) {
   return luaL_checkudata(L, 1, WP_LINK_NAME);
 }
 
-/* The host is gone or has lost interest: nobody is left to tell. */
-static void leave(lua_State *L, wp_link *l) {
+/* Nobody is left to tell. */
+void wp_link_leave(lua_State *L, wp_link *l) {
   if (!wp_worker_is_thread(l->worker)) _exit(1);
   luaL_error(L, "the pool is gone");
 }
 
-static int receive(lua_State *L, wp_link *l) {
-  int got = wp_receive(l->worker, &l->batch);
-  if (got < 0) leave(L, l);
-  return got;
-}
-
-static int push_job_id(lua_State *L, wp_link *l, int got) {
-  if (got) lua_pushinteger(L, l->batch.job_id);
-  else lua_pushnil(L);
-  return 1;
-}
-
-static int link_receive(lua_State *L) {
-  wp_link *l = check_link(L);
-  return push_job_id(L, l, receive(L, l));
-}
-
-static int link_job(lua_State *L) {
-  wp_link *l = check_link(L);
-  lua_pushlstring(L, (const char *)l->batch.job_data, l->batch.job_length);
-  return 1;
-}
-
-#define MESSAGE_PRINTED 7 /* the others stand in worker.lua */
-
-/* Before the task's result, for the host to have it in this order. */
-static int send_printed(wp_link *l) {
-  lua_State *L = l->L;
-  int status = WP_OK;
-  luaL_checkstack(L, 8, NULL);
-  wp_push_task_printed(L, l->worker);
-  if (!lua_isnil(L, -1)) {
-    wp_bytes *out = wp_codec_output(l->spare);
-    out->len = 0;
-    wp_codec_write(L, l->spare, 1, "output");
-    status = wp_send(l->worker, MESSAGE_PRINTED,
-                     l->batch.tag + l->run.done, out->data, out->len);
-  }
-  lua_pop(L, 1);
-  return status;
-}
-
-static int reply(void *ud, const void *data, size_t length) {
-  wp_link *l = ud;
-  int status = l->batch.flags & FLAG_PRINTED ? send_printed(l) : WP_OK;
-  return status < 0 ? status : wp_reply(l->worker, data, length);
-}
-
-static int reply_gathered(void *ud, const struct iovec *iov, int n) {
-  wp_link *l = ud;
-  int status = l->batch.flags & FLAG_PRINTED ? send_printed(l) : WP_OK;
-  return status < 0 ? status : wp_replyv(l->worker, iov, n);
-}
-
-/* See errors.from. */
-static void explain(lua_State *L, void *ud) {
-  wp_add_printed(L, ((wp_link *)ud)->worker);
-}
-
-static void stamp(void *ud, int begins) {
-  wp_stamp(((wp_link *)ud)->worker, WP_IN_TASK, begins);
-}
-
-static void prepare(lua_State *L, wp_link *l, wp_codec *codec) {
-  const wp_task_batch *b = &l->batch;
-  l->run = (wp_run){.codec = codec,
-                    .data = b->data,
-                    .length = b->length,
-                    .count = b->count,
-                    .skip = b->skip,
-                    .tag = b->tag & WP_TAG_INDEX,
-                    .stop_at_failure = (b->flags & FLAG_STOP) != 0,
-                    .seeded = (b->flags & FLAG_SEEDED) != 0,
-                    .reply = reply,
-                    .reply_gathered = reply_gathered,
-                    .explain = explain,
-                    .stamp = b->flags & FLAG_TIMED ? stamp : NULL,
-                    .laps = wp_worker_laps(l->worker),
-                    .ud = l};
-  l->L = L;
-  if (!l->run.seeded) return;
-  lua_getiuservalue(L, 1, HAS_SEED);
-  l->run.seed = lua_tointeger(L, -1);
-  lua_pop(L, 1);
-}
-
-/* ---- what the time goes to ---------------------------------------------- */
-
-typedef struct trace {
-  uint64_t began_ns;
-  uint64_t spent_ns[WP_PARTS]; /* until then */
-} trace;
-
-static int is_traced(const wp_link *l) {
-  return l->run.laps && (l->batch.flags & FLAG_TRACED);
-}
-
-/* Pushes the list that tasks are written to. */
-static void begin_trace(lua_State *L, wp_link *l, trace *t) {
-  wp_begin_log(L, l->run.laps, l->batch.count);
-  wp_laps_lap(l->run.laps, WP_PART_DECODE);
-  t->began_ns = wp_now_ns();
-  wp_laps_turn(l->run.laps, WP_PART_WORK, t->began_ns);
-  for (unsigned i = 0; i < WP_PARTS; i++)
-    t->spent_ns[i] = atomic_load(&l->run.laps->figures->spent_ns[i]);
-}
-
-static void push_spent(lua_State *L, const wp_link *l, const trace *t,
-                       unsigned part) {
-  uint64_t ns = atomic_load(&l->run.laps->figures->spent_ns[part]);
-  lua_pushnumber(L, (lua_Number)(ns - t->spent_ns[part]) / 1e9);
-}
-
-static void end_trace(lua_State *L, wp_link *l, const trace *t) {
-  wp_laps *laps = l->run.laps;
-  uint64_t ended_ns = wp_now_ns();
-  wp_laps_turn(laps, WP_PART_WORK, ended_ns);
-  if (lua_getiuservalue(L, 1, HAS_TELL) == LUA_TFUNCTION) {
-    lua_pushinteger(L, (lua_Integer)l->run.tag);
-    lua_pushinteger(L, l->run.done);
-    lua_pushnumber(L, (lua_Number)t->began_ns / 1e9);
-    lua_pushnumber(L, (lua_Number)ended_ns / 1e9);
-    for (unsigned i = WP_PART_DECODE; i <= WP_PART_ROOM; i++)
-      push_spent(L, l, t, i);
-    wp_push_log(L, laps);
-    lua_call(L, 9, 0);
-  }
-  wp_laps_trace(laps, NULL, 0);
-}
-
-static void describe(lua_State *L, wp_link *l) {
-  wp_parcel_bytes parcel = {l->batch.data, l->batch.length, l->batch.skip};
-  int codec = lua_gettop(L) + 1;
-  lua_getiuservalue(L, 1, HAS_CODEC);
-  lua_getiuservalue(L, 1, HAS_PICTURE);
-  if (!lua_isnil(L, -1))
-    wp_describe_longest(L, l->run.laps, &parcel, codec);
-  lua_settop(L, codec - 1);
-  /* It is work for the results' sake. */
-  wp_laps_lap(l->run.laps, WP_PART_ENCODE);
-}
-
-static int run_parcel(lua_State *L, wp_link *l, int n_prefix) {
-  trace t = {0};
-  int top = lua_gettop(L), traced = is_traced(l);
-  if (traced) begin_trace(L, l, &t);
-  int status = wp_run_tasks(L, &l->run, 5, n_prefix, 3, 4);
-  if (status == WP_OK && l->run.laps) describe(L, l);
-  if (status == WP_OK && traced) end_trace(L, l, &t);
-  lua_settop(L, top);
-  return status;
-}
-
-/* stack: link, codec, picture, tell */
-static int link_observe(lua_State *L) {
-  check_link(L)->spare = wp_codec_check(L, 2);
-  lua_settop(L, 4);
-  lua_setiuservalue(L, 1, HAS_TELL);
-  lua_setiuservalue(L, 1, HAS_PICTURE);
-  lua_setiuservalue(L, 1, HAS_CODEC);
-  return 0;
-}
-
 static int link_traced(lua_State *L) {
   uint64_t launched_ns;
-  if (!wp_worker_traced(check_link(L)->worker, &launched_ns)) return 0;
+  if (!wp_worker_traced(wp_link_check(L)->worker, &launched_ns)) return 0;
   lua_pushnumber(L, (lua_Number)launched_ns / 1e9);
   return 1;
 }
 
-/* ---- running ------------------------------------------------------------ */
-
-static int is_retired(const wp_link *l) {
-  return l->too_large || (l->lifespan > 0 && l->served >= l->lifespan);
-}
-
-/* The kernel adds up all our pages for this, so it is not asked too often. */
-#define WEIGH_EVERY_NS 50000000u
-
-static int has_outgrown(lua_State *L, const wp_link *l) {
-  return (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 > l->max_heap;
-}
-
-static void weigh(lua_State *L, wp_link *l) {
-  if (l->max_heap && has_outgrown(L, l)) {
-    /* What the last task has left behind is young, and goes for little. */
-    lua_gc(L, LUA_GCSTEP, 0);
-    l->too_large = has_outgrown(L, l);
-  }
-  if (l->max_memory == 0) return;
-  uint64_t now = wp_now_ns();
-  if (now - l->weighed_ns < WEIGH_EVERY_NS) return;
-  l->weighed_ns = now;
-  if (wp_private_exceeds(l->max_memory)) l->too_large = 1;
-}
-
-/* stack: link, codec, handler, seeder, f, prefix… */
-static int link_run(lua_State *L) {
-  wp_link *l = check_link(L);
-  wp_codec *codec = wp_codec_check(L, 2);
-  int n_prefix = lua_gettop(L) - 5;
-  uint32_t job_id = l->batch.job_id;
-  int got;
-  wp_codec_collect_young(codec, !wp_is_collector_set(L));
-  do {
-    prepare(L, l, codec);
-    if (run_parcel(L, l, n_prefix) < 0) leave(L, l);
-    l->served += l->run.done;
-    weigh(L, l);
-    if (is_retired(l)) {
-      if (wp_finish(l->worker) < 0) leave(L, l);
-      return 0;
-    }
-    got = receive(L, l);
-  } while (got && l->batch.job_id == job_id);
-  return push_job_id(L, l, got);
-}
-
-static int link_lifespan(lua_State *L) {
-  wp_link *l = check_link(L);
-  l->lifespan = (uint64_t)luaL_checkinteger(L, 2);
-  return 0;
-}
-
-static int link_max_memory(lua_State *L) {
-  check_link(L)->max_memory = (uint64_t)luaL_checkinteger(L, 2);
-  return 0;
-}
-
-/* From now on. */
-static int link_max_growth(lua_State *L) {
-  uint64_t growth = (uint64_t)luaL_checkinteger(L, 2);
-  check_link(L)->max_heap = (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 + growth;
-  return 0;
-}
-
-static int link_retired(lua_State *L) {
-  lua_pushboolean(L, is_retired(check_link(L)));
-  return 1;
-}
-
-static int link_stage(lua_State *L) {
-  wp_link *l = check_link(L);
-  lua_pushstring(L, wp_stage_names[l->run.stage]);
-  lua_pushinteger(L, (lua_Integer)(l->run.tag + l->run.done));
-  lua_pushinteger(L, l->run.n_arguments);
-  return 3;
-}
-
-/* The arguments of the task that runs, read again from its parcel. */
-static int link_arguments(lua_State *L) {
-  wp_link *l = check_link(L);
-  wp_codec *codec = wp_codec_check(L, 2);
-  lua_settop(L, 2);
-  return wp_tasks_arguments(L, codec, l->batch.data, l->batch.length,
-                            (lua_Integer)l->batch.skip + l->run.done);
-}
-
 static int link_send(lua_State *L) {
-  wp_link *l = check_link(L);
+  wp_link *l = wp_link_check(L);
   wp_bytes *out = wp_codec_output(wp_codec_check(L, 2));
   lua_Integer kind = luaL_checkinteger(L, 3);
   uint64_t tag = (l->batch.tag & ~WP_TAG_INDEX) |
                  (uint64_t)luaL_optinteger(L, 4, 0);
   if (wp_send(l->worker, (unsigned)kind, tag, out->data, out->len) < 0)
-    leave(L, l);
+    wp_link_leave(L, l);
   return 0;
 }
 
 static int link_phase(lua_State *L) {
-  wp_link *l = check_link(L);
+  wp_link *l = wp_link_check(L);
   int phase = luaL_checkoption(L, 2, NULL, wp_phase_names);
   wp_stamp(l->worker, (unsigned)phase, lua_toboolean(L, 3));
   return 0;
 }
 
 static int link_seed(lua_State *L) {
-  check_link(L);
+  wp_link_check(L);
   luaL_checkinteger(L, 2);
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, HAS_SEED);
+  lua_setiuservalue(L, 1, WP_HAS_SEED);
   return 0;
 }
 
-/* -> the bytes that the host has set up, or nil */
 static int link_setup(lua_State *L) {
   const void *data;
   size_t length;
-  if (!wp_worker_setup(check_link(L)->worker, &data, &length)) return 0;
+  if (!wp_worker_setup(wp_link_check(L)->worker, &data, &length)) return 0;
   lua_pushlstring(L, data, length);
   return 1;
 }
 
-/* -> true in a child; false when the host is gone */
 static int link_serve(lua_State *L) {
-  int got = wp_serve(check_link(L)->worker);
+  int got = wp_serve(wp_link_check(L)->worker);
   if (got < 0) return wp_push_failure(L, got);
   lua_pushboolean(L, got == WP_ROLE_WORKER);
   return 1;
@@ -359,44 +81,42 @@ static int link_serve(lua_State *L) {
 
 /* Ends the thread that calls it, pcall or not: what os.exit is to a process. */
 static int link_abandon(lua_State *L) {
-  wp_link *l = check_link(L);
+  wp_link *l = wp_link_check(L);
   wp_thread_status = (int)luaL_optinteger(L, 2, 0);
   wp_dismiss(l->worker);
   wp_interrupt_state(L);
   return 0;
 }
 
-/* -> number of a descriptor of the real standard error, or nil */
 static int link_terminal(lua_State *L) {
-  int fd = wp_worker_terminal(check_link(L)->worker);
+  int fd = wp_worker_terminal(wp_link_check(L)->worker);
   if (fd < 0) return 0;
   lua_pushinteger(L, fd);
   return 1;
 }
 
 static int link_take_streams(lua_State *L) {
-  check_link(L);
+  wp_link_check(L);
   wp_take_streams(L);
   return 0;
 }
 
 static int link_printed(lua_State *L) {
-  wp_push_task_printed(L, check_link(L)->worker);
+  wp_push_task_printed(L, wp_link_check(L)->worker);
   return 1;
 }
 
 static int link_note(lua_State *L) {
-  wp_link *l = check_link(L);
+  wp_link *l = wp_link_check(L);
   wp_note(l->worker, (uint32_t)luaL_checkinteger(L, 2));
   return 0;
 }
 
 static int link_is_thread(lua_State *L) {
-  lua_pushboolean(L, wp_worker_is_thread(check_link(L)->worker));
+  lua_pushboolean(L, wp_worker_is_thread(wp_link_check(L)->worker));
   return 1;
 }
 
-/* core.attach() -> link, "worker" | "server" */
 static int attach(lua_State *L) {
   wp_worker *worker = NULL;
   int role = wp_attach(&worker);
@@ -407,7 +127,7 @@ static int attach(lua_State *L) {
 }
 
 static int link_index(lua_State *L) {
-  lua_pushinteger(L, wp_worker_index(check_link(L)->worker));
+  lua_pushinteger(L, wp_worker_index(wp_link_check(L)->worker));
   return 1;
 }
 
@@ -415,42 +135,36 @@ static int link_index(lua_State *L) {
 ** of pages, which are the host's until then. */
 static void make_metatable(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"receive", link_receive}, {"job", link_job},
-      {"run", link_run},         {"stage", link_stage},
-      {"send", link_send},       {"phase", link_phase},
-      {"seed", link_seed},       {"index", link_index},
-      {"arguments", link_arguments},
-      {"lifespan", link_lifespan}, {"retired", link_retired},
-      {"max_memory", link_max_memory},
-      {"max_growth", link_max_growth},
+      {"send", link_send},         {"phase", link_phase},
+      {"seed", link_seed},         {"index", link_index},
       {"setup", link_setup},       {"serve", link_serve},
+      {"note", link_note},         {"terminal", link_terminal},
+      {"printed", link_printed},   {"take_streams", link_take_streams},
       {"is_thread", link_is_thread}, {"abandon", link_abandon},
-      {"note", link_note}, {"terminal", link_terminal},
-      {"take_streams", link_take_streams}, {"printed", link_printed},
-      {"observe", link_observe}, {"traced", link_traced},
-      {NULL, NULL}};
+      {"traced", link_traced},     {NULL, NULL}};
   luaL_newmetatable(L, WP_LINK_NAME);
   luaL_newlib(L, methods);
+  wp_bind_parcel(L);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
 
 void wp_push_link(lua_State *L, wp_worker *worker) {
-  wp_link *l = lua_newuserdatauv(L, sizeof(*l), HAS_TELL);
+  wp_link *l = lua_newuserdatauv(L, sizeof(*l), WP_HAS_TELL);
   *l = (wp_link){.worker = worker};
   luaL_setmetatable(L, WP_LINK_NAME);
 }
 
 void wp_bind_worker(lua_State *L) {
   make_metatable(L);
-  lua_pushcfunction(L, link_run); /* for tracebacks, which end at it */
+  lua_pushcfunction(L, wp_link_run); /* for tracebacks, which end at it */
   lua_setfield(L, -2, "link_run");
   lua_pushcfunction(L, attach);
   lua_setfield(L, -2, "attach");
-  wp_set_integer(L, "FLAG_STOP", FLAG_STOP);
-  wp_set_integer(L, "FLAG_TIMED", FLAG_TIMED);
-  wp_set_integer(L, "FLAG_SEEDED", FLAG_SEEDED);
-  wp_set_integer(L, "FLAG_TRACED", FLAG_TRACED);
-  wp_set_integer(L, "FLAG_PRINTED", FLAG_PRINTED);
-  wp_set_integer(L, "MESSAGE_PRINTED", MESSAGE_PRINTED);
+  wp_set_integer(L, "FLAG_STOP", WP_FLAG_STOP);
+  wp_set_integer(L, "FLAG_TIMED", WP_FLAG_TIMED);
+  wp_set_integer(L, "FLAG_SEEDED", WP_FLAG_SEEDED);
+  wp_set_integer(L, "FLAG_TRACED", WP_FLAG_TRACED);
+  wp_set_integer(L, "FLAG_PRINTED", WP_FLAG_PRINTED);
+  wp_set_integer(L, "MESSAGE_PRINTED", WP_MESSAGE_PRINTED);
 }

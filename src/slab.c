@@ -6,32 +6,11 @@
 #include "slab.h"
 
 #include "shm.h"
+#include "slab_asan.h"
 
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#endif
-#ifdef WITH_ASAN
-#include <sanitizer/asan_interface.h>
-#define FORBID(at, size) __asan_poison_memory_region(at, size)
-#define ALLOW(at, size) __asan_unpoison_memory_region(at, size)
-/* What the spans point to is no leak. */
-#include <sanitizer/lsan_interface.h>
-#define ADD_ROOTS(at, size) __lsan_register_root_region(at, size)
-#define REMOVE_ROOTS(at, size) __lsan_unregister_root_region(at, size)
-#else
-#define FORBID(at, size) ((void)(at), (void)(size))
-#define ALLOW(at, size) ((void)(at), (void)(size))
-#define ADD_ROOTS(at, size) ((void)(at), (void)(size))
-#define REMOVE_ROOTS(at, size) ((void)(at), (void)(size))
-#endif
 
 #define MOST_SPACE ((size_t)1 << 36)
 #define LEAST_SPACE ((size_t)1 << 30)

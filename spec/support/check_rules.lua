@@ -19,7 +19,7 @@ local ROOMS = {
   { "embedded*", "" },
   { "shm", "base" },
   { "memory", "base" },
-  { "slab", "base shm" },
+  { "slab*", "base shm" },
   { "bell", "base" },
   { "process", "base bell" },
   { "layout", "base" },
