@@ -5,6 +5,8 @@
 **   core.now() -> seconds, monotonic      core.sleep(seconds)
 **   core.getpid() -> pid                  core.exit(code): leaves a worker
 **   core.random_bits() -> two integers from the kernel
+**   core.is_stopped(pid) -> whether somebody has stopped it, as far as one can
+**     tell (SIGSTOP; a debugger's hold does not count)
 **   core.affinity([pid]) -> list of CPU numbers
 **   core.pin(list [, pid]) -> true | nil, message
 **   core.is_tty(file) -> boolean          core.columns(file) -> n | nil
@@ -72,6 +74,12 @@ static int random_bits(lua_State *L) {
   lua_pushinteger(L, bits[0]);
   lua_pushinteger(L, bits[1]);
   return 2;
+}
+
+static int is_stopped(lua_State *L) {
+  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
+  lua_pushboolean(L, wp_process_is_stopped(pid) > 0);
+  return 1;
 }
 
 static int affinity(lua_State *L) {
@@ -172,7 +180,7 @@ void wp_bind_system(lua_State *L) {
       {"now", now},           {"sleep", sleep_for}, {"getpid", get_pid},
       {"exit", leave},        {"random_bits", random_bits},
       {"affinity", affinity}, {"pin", pin},         {"is_tty", is_tty},
-      {"columns", columns},   {"threads", threads},
+      {"columns", columns},   {"threads", threads}, {"is_stopped", is_stopped},
       {"private_bytes", private_bytes}, {"limit_memory", limit_memory},
       {"program", program},   {"print", print_text}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

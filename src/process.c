@@ -247,11 +247,11 @@ int wp_process_is_stopped(pid_t pid) {
   char text[512] = "";
   snprintf(text, sizeof(text), "/proc/%d/stat", (int)pid);
   FILE *file = fopen(text, "re");
-  if (!file) return 1;
-  const char *name_end = fgets(text, sizeof(text), file) ? strrchr(text, ')')
-                                                         : NULL;
+  if (!file) return -1;
+  (void)!fread(text, 1, sizeof(text) - 1, file);
   fclose(file);
-  return !name_end || strncmp(name_end, ") T", 3) == 0;
+  const char *name_end = strrchr(text, ')'); /* it may have others in it */
+  return name_end ? strncmp(name_end, ") T", 3) == 0 : -1;
 }
 
 void wp_process_signal(pid_t pid, int pidfd, int signal) {

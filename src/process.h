@@ -49,7 +49,8 @@ void wp_process_turn_deaf(void);
 /* A pidfd of any process, or -1. */
 int wp_process_watch(pid_t pid);
 
-/* Whether somebody has stopped it (SIGSTOP), or nobody can tell. */
+/* Whether somebody has stopped it (SIGSTOP); a debugger's hold does not count.
+** 1, 0, or -1 when nobody can tell. */
 int wp_process_is_stopped(pid_t pid);
 
 /* Sends a signal to a child. By pidfd where there is one: should somebody

@@ -247,7 +247,7 @@ void wp_server_hang_up(wp_server *s) { wp_fd_close(&s->socket); }
 void wp_server_stop(wp_server *s) {
   wp_ending ending;
   int is_ours = s->owner == getpid() && s->pid > 0;
-  if (is_ours && wp_process_is_stopped(s->pid))
+  if (is_ours && wp_process_is_stopped(s->pid) != 0)
     wp_process_signal(s->pid, s->pidfd, SIGCONT);
   wp_server_hang_up(s);
   if (is_ours) (void)wp_process_reap(s->pid, s->pidfd, 1, &ending);

@@ -1,8 +1,6 @@
--- From tasks to chunks: what the pool and its users need of ranges, sources
--- and sizes, and chunk_tasks, which puts them together.
+-- chunk_tasks: tasks cut into lists, by the sources and sizes that a pool has.
 
 local options = require "workerpool.options"
-local range = require "workerpool.range"
 local sizer = require "workerpool.sizer"
 local source = require "workerpool.source"
 
@@ -31,14 +29,4 @@ local function chunk_tasks(tasks, opts)
   end
 end
 
-return {
-  range = range.new,
-  is_range = range.is_range,
-  Range = range.Range,
-  single = source.single,
-  source = source.new,
-  arguments = source.arguments,
-  unpack_arguments = source.unpack_arguments,
-  sizer = sizer.new,
-  chunk_tasks = chunk_tasks,
-}
+return { chunk_tasks = chunk_tasks }

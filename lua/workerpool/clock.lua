@@ -31,14 +31,6 @@ local function new(crew)
   }, Clock)
 end
 
---- Has somebody stopped this process? A debugger's hold does not count.
----@param pid integer
----@return boolean
-local function is_stopped(pid)
-  local file <close> = pid > 0 and io.open(("/proc/%d/stat"):format(pid)) or nil
-  return file ~= nil and file:read("a"):find(") T", 1, true) ~= nil
-end
-
 --- Said by whoever brings a limit: until then nobody needs to look.
 function Clock:start()
   self.is_running = true
@@ -75,7 +67,7 @@ end
 -- stopped. When it has been for too long, the task that it holds is late.
 function Clock:left_if_stopped(w, now)
   if now < self.next_look_for_stopped then return huge end
-  if not is_stopped(self.crew.engine:pid(w)) then
+  if not core.is_stopped(self.crew.engine:pid(w)) then
     self.stopped[w] = nil
     return huge
   end
@@ -167,4 +159,4 @@ local function error_of(ending, fields)
   return errors.new(fields)
 end
 
-return { new = new, error_of = error_of, is_stopped = is_stopped }
+return { new = new, error_of = error_of, is_stopped = core.is_stopped }

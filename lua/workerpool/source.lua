@@ -16,7 +16,7 @@ local range = require "workerpool.range"
 
 local format = string.format
 local tointeger = math.tointeger
-local pack, select, unpack = table.pack, select, table.unpack
+local pack, select = table.pack, select
 
 local function metamethod(v, event)
   local mt = debug.getmetatable(v)
@@ -64,7 +64,7 @@ local function single(tasks)
   return setmetatable({ _tasks = tasks }, Single)
 end
 
--- From an element to arguments --------------------------------------------------
+-- Arguments -----------------------------------------------------------------------
 
 local function is_count(n)
   n = type(n) == "number" and tointeger(n)
@@ -72,7 +72,7 @@ local function is_count(n)
 end
 
 --- How many arguments are in a list: its field n, if that is a count, or else its
---- length.
+--- length. The same in C, for the elements of tasks: src/task_args.c.
 ---@param list table without metatable
 ---@return integer
 local function count_arguments(list)
@@ -85,21 +85,6 @@ end
 ---@return boolean
 local function is_record(list)
   return not is_count(list.n) and next(list) ~= nil
-end
-
---- How many arguments an element stands for, and the list that holds them:
---- a table without metatable that has a count in its field n, or [1], is that list
---- itself, all else is one argument. The same in C: src/task_args.c.
----@param element any
----@param whole? boolean never unpack
----@return integer n
----@return table list
-local function arguments(element, whole)
-  if whole or type(element) ~= "table" or debug.getmetatable(element) then
-    return 1, { element }
-  end
-  if not is_count(element.n) and element[1] == nil then return 1, { element } end
-  return count_arguments(element), element
 end
 
 -- The source ---------------------------------------------------------------------
@@ -321,11 +306,6 @@ end
 return {
   new = new,
   single = single,
-  arguments = arguments,
   count_arguments = count_arguments,
   is_record = is_record,
-  unpack_arguments = function(element, whole)
-    local n, list = arguments(element, whole)
-    return unpack(list, 1, n)
-  end,
 }

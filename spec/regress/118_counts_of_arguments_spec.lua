@@ -3,7 +3,6 @@
 -- than a stack takes raised an error of our own source lines.
 
 local helper = require "spec.support.helper"
-local chunk = require "workerpool.chunk"
 local WorkerPool = require("workerpool").WorkerPool
 
 describe("The field n of a list of arguments", function()
@@ -22,7 +21,6 @@ describe("The field n of a list of arguments", function()
       local list = { "a", "b", "c", n = case[1] }
       assert.are.equal(case[2], pool:map(count, { list })[1])
       assert.are.equal(case[2], pool:apply(count, list))
-      assert.are.equal(case[2], (chunk.arguments(list)))
     end
   end)
 
@@ -31,7 +29,6 @@ describe("The field n of a list of arguments", function()
     local function name(record) return record and record.n end
     for _, n in ipairs { "Anna", 2.5, -1 } do
       assert.are.equal(n, pool:map(name, { { n = n } })[1])
-      assert.are.same({ 1, { { n = n } } }, { chunk.arguments { n = n } })
     end
   end)
 

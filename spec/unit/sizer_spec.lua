@@ -1,9 +1,8 @@
 -- Chunk sizes, with simulated durations: no process, no clock.
 
-local chunk = require "workerpool.chunk"
+local sizers = require "workerpool.sizer"
 
-local TARGET = require("workerpool.sizer").TARGET
-local MOST = require("workerpool.sizer").MOST
+local TARGET, MOST = sizers.TARGET, sizers.MOST
 
 -- Runs one chunk after another on an unbounded supply; cost(i) is the time
 -- of task i. Gives the sizes and the number of the task that comes next.
@@ -22,7 +21,7 @@ local function constant(seconds) return function() return seconds end end
 
 describe("a fixed size", function()
   local function sizes(opts, count, length)
-    local sizer, list = chunk.sizer(opts), {}
+    local sizer, list = sizers.new(opts), {}
     for i = 1, count do
       list[i] = sizer:next(length)
       if length then length = length - list[i] end
@@ -47,60 +46,60 @@ describe("a fixed size", function()
 
   it("is never more than what remains, nor less than 1", function()
     assert.same({ 4, 1 }, sizes({ chunk_size = 4 }, 2, 5))
-    assert.equal(1, chunk.sizer({ chunk_size = 4 }):next(0))
-    assert.equal(7, chunk.sizer({ chunk_size = 1e300 }):next(7))
-    assert.equal(1, chunk.sizer({ n_splits = 3, length = 0 }):next(0))
+    assert.equal(1, sizers.new({ chunk_size = 4 }):next(0))
+    assert.equal(7, sizers.new({ chunk_size = 1e300 }):next(7))
+    assert.equal(1, sizers.new({ n_splits = 3, length = 0 }):next(0))
   end)
 
   it("does not change by what is observed", function()
-    local sizer = chunk.sizer { chunk_size = 4 }
+    local sizer = sizers.new { chunk_size = 4 }
     sizer:observe(4, 100)
     assert.equal(4, sizer:next())
   end)
 
   it("cannot be a part of an unknown length", function()
-    assert.has_error(function() chunk.sizer { n_splits = 3 } end,
+    assert.has_error(function() sizers.new { n_splits = 3 } end,
       "map: n_splits needs a length: give iterable_len, or chunk_size")
   end)
 end)
 
 describe("an adaptive size", function()
   it("starts at one task", function()
-    assert.equal(1, chunk.sizer({ n_jobs = 4 }):next())
-    assert.equal(1, chunk.sizer({ n_jobs = 4, length = 1000000 }):next(1000000))
+    assert.equal(1, sizers.new({ n_jobs = 4 }):next())
+    assert.equal(1, sizers.new({ n_jobs = 4, length = 1000000 }):next(1000000))
   end)
 
   it("comes within a few chunks to the time it aims at", function()
     for _, seconds in ipairs { 1e-6, 1e-5, 1e-4, 5e-4 } do
-      local sizes = run(chunk.sizer { n_jobs = 4 }, 12, constant(seconds))
+      local sizes = run(sizers.new { n_jobs = 4 }, 12, constant(seconds))
       local time = sizes[12] * seconds
       assert.is_true(time > TARGET * 0.7 and time < TARGET * 1.3, seconds .. " gives " .. time)
     end
   end)
 
   it("grows by 4 at first, and faster once chunks say more", function()
-    local sizes = run(chunk.sizer { n_jobs = 4 }, 6, constant(1e-7))
+    local sizes = run(sizers.new { n_jobs = 4 }, 6, constant(1e-7))
     assert.same({ 1, 4, 16, 64, 1024, 16384 }, sizes)
   end)
 
   it("grows only as far as chunks that were seen allow, however often", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     for _ = 1, 100 do sizer:observe(1, 1e-7) end
     assert.equal(4, sizer:next())
   end)
 
   it("stays at one for tasks longer than the target", function()
-    local sizes = run(chunk.sizer { n_jobs = 4 }, 10, constant(0.5))
+    local sizes = run(sizers.new { n_jobs = 4 }, 10, constant(0.5))
     assert.same({ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, sizes)
   end)
 
   it("has an upper bound", function()
-    local sizes = run(chunk.sizer { n_jobs = 4 }, 20, constant(0))
+    local sizes = run(sizers.new { n_jobs = 4 }, 20, constant(0))
     assert.equal(MOST, sizes[20])
   end)
 
   it("shrinks at once when tasks get longer", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     run(sizer, 10, constant(1e-6))
     assert.is_true(sizer:next() > 1000)
     sizer:observe(1000, 1000 * 0.01)
@@ -108,14 +107,14 @@ describe("an adaptive size", function()
   end)
 
   it("grows again when tasks get shorter", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     run(sizer, 10, constant(0.01))
     local sizes = run(sizer, 30, constant(1e-6))
     assert.is_true(sizes[30] > 2000)
   end)
 
   it("is careful again after it shrank", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     run(sizer, 10, constant(1e-6))
     sizer:observe(1000, 10)
     sizer:observe(1, 0)
@@ -123,7 +122,7 @@ describe("an adaptive size", function()
   end)
 
   it("keeps chunks of mixed tasks near the longer ones", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     local long = 0
     for i = 1, 200 do
       local n = sizer:next()
@@ -135,7 +134,7 @@ describe("an adaptive size", function()
   end)
 
   it("leaves half of each worker's share for later when the end is known", function()
-    local sizer = chunk.sizer { n_jobs = 4, length = 100000 }
+    local sizer = sizers.new { n_jobs = 4, length = 100000 }
     for _ = 1, 10 do sizer:observe(MOST, 0) end
     assert.equal(12500, sizer:next(100000))
     assert.equal(2, sizer:next(16))
@@ -146,13 +145,13 @@ describe("an adaptive size", function()
   end)
 
   it("does not overflow near the largest length", function()
-    local sizer = chunk.sizer { n_jobs = 4, length = math.maxinteger }
+    local sizer = sizers.new { n_jobs = 4, length = math.maxinteger }
     for _ = 1, 10 do sizer:observe(MOST, 0) end
     assert.equal(MOST, sizer:next(math.maxinteger))
   end)
 
   it("gives out exactly all tasks of a known length", function()
-    local sizer, left, chunks = chunk.sizer { n_jobs = 4, length = 100000 }, 100000, 0
+    local sizer, left, chunks = sizers.new { n_jobs = 4, length = 100000 }, 100000, 0
     while left > 0 do
       local n = sizer:next(left)
       assert.is_true(n >= 1 and n <= left)
@@ -163,11 +162,11 @@ describe("an adaptive size", function()
   end)
 
   it("ignores observations that make no sense", function()
-    local sizer = chunk.sizer { n_jobs = 4 }
+    local sizer = sizers.new { n_jobs = 4 }
     sizer:observe(0, 1)
     sizer:observe(1, 0 / 0)
     sizer:observe(1, -5)
     assert.equal(4, sizer:next())
-    assert.equal(1, chunk.sizer({ n_jobs = 0 }):next())
+    assert.equal(1, sizers.new({ n_jobs = 0 }):next())
   end)
 end)
