@@ -3,7 +3,7 @@
 -- is a thread even wrote into its parent's results.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
+helper.c_module "misdeeds"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 

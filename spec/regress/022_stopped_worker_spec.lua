@@ -2,9 +2,8 @@
 -- the call for ever, and the end of the pool.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 
 local SIGSTOP = 19
 

@@ -3,10 +3,9 @@
 -- its successor got: it was asked how the workers of the first had ended.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 local programs = require "spec.support.programs"
 
 local SIGKILL = 9

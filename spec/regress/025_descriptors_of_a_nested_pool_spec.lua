@@ -2,7 +2,7 @@
 -- pool: its workers were not to be reached, and were waited for.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
+helper.c_module "misdeeds"
 local workerpool = require "workerpool"
 
 describe("a nested pool whose descriptors are closed", function()

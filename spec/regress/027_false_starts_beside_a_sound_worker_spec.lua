@@ -2,10 +2,9 @@
 -- start, also while another worker was at its tasks.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 local SlowStart = require("spec.support.fixtures.slow_start").SlowStart
 
 local SIGKILL = 9

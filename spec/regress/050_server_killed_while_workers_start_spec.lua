@@ -3,9 +3,8 @@
 -- kill ended a pool of three.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 local SlowForks = require("spec.support.fixtures.slow_start").SlowForks
 
 local SIGKILL = 9

@@ -3,18 +3,11 @@
 
 local helper = require "spec.support.helper"
 local core = require "workerpool.core"
+local readable = helper.c_module "readable"
 local workerpool = require "workerpool"
 
 describe("A loop around the pool's descriptor", function()
   helper.guard()
-
-  local readable
-  setup(function()
-    local before = package.cpath
-    package.cpath = helper.shared_object("spec/support/fixtures/readable.c")
-    readable = require "readable"
-    package.cpath = before
-  end)
 
   -- True when it has become so; nothing but the descriptor wakes us.
   local function turns_until(pool, condition)

@@ -5,18 +5,11 @@
 
 local helper = require "spec.support.helper"
 local core = require "workerpool.core"
+local readable = helper.c_module "readable"
 local workerpool = require "workerpool"
 
 describe("A loop around the pool's descriptor is woken", function()
   helper.guard()
-
-  local readable
-  setup(function()
-    local before = package.cpath
-    package.cpath = helper.shared_object("spec/support/fixtures/readable.c")
-    readable = require "readable"
-    package.cpath = before
-  end)
 
   -- Takes all of n results at once, without a look that finds nothing.
   local function take(pool, n)

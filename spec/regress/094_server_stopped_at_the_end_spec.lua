@@ -3,10 +3,9 @@
 -- just then: the host waited on, but had lost its patience.
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local programs = require "spec.support.programs"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 
 local SIGSTOP = 19
 

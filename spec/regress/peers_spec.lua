@@ -3,11 +3,10 @@
 -- timeout: 180
 
 local helper = require "spec.support.helper"
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c") .. ";" .. package.cpath
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 local deeds = require "spec.support.deeds"
-local misdeeds = require "misdeeds"
+local misdeeds = helper.c_module "misdeeds"
 local WorkerPool = workerpool.WorkerPool
 local range = workerpool.range
 

@@ -9,12 +9,9 @@ local random_tasks = require "spec.soak.random_tasks"
 
 local watch = {}
 
-local MISDEEDS = "spec/support/fixtures/misdeeds.c"
-
 --- Lets `require "misdeeds"` work here and in workers.
 function watch.allow_misdeeds()
-  package.cpath = helper.shared_object(MISDEEDS) .. ";" .. package.cpath
-  require "misdeeds"
+  helper.c_module "misdeeds"
 end
 
 -- A program that kills this one when it has not been told anything for so long.

@@ -252,6 +252,14 @@ function helper.shared_object(source)
   return dir .. "/?.so"
 end
 
+-- Compiles spec/support/fixtures/NAME.c, a C module for Lua, and returns it. From
+-- then on it is found by its name, also in what the specs start.
+function helper.c_module(name)
+  package.cpath = helper.shared_object(("spec/support/fixtures/%s.c"):format(name))
+    .. ";" .. package.cpath
+  return require(name)
+end
+
 ---- what a process holds -----------------------------------------------------
 
 local function entries(path)

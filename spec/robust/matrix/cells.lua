@@ -4,9 +4,7 @@
 
 local helper = require "spec.support.helper"
 
--- Found by its name in every process and state that the specs start.
-package.cpath = helper.shared_object("spec/support/fixtures/misdeeds.c")
-  .. ";" .. package.cpath
+helper.c_module "misdeeds"
 
 local workerpool = require "workerpool"
 local faults = require "spec.robust.matrix.faults"
