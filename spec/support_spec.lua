@@ -323,6 +323,15 @@ describe("the rules", function()
     }, "workerpool.chunk -> workerpool.x -> workerpool.core")
   end)
 
+  it("find what docs/architecture.md leaves out, and what it has that is not there", function()
+    assert.equal("docs/architecture.md: no file is called src/shn\n"
+      .. "docs/architecture.md: no word on lua/workerpool/cli/init.lua\n"
+      .. "docs/architecture.md: no word on src/shm.c\n", complaints {
+        ["src/base.c"] = "", ["src/shm.c"] = "", ["lua/workerpool/cli/init.lua"] = "",
+        ["docs/architecture.md"] = "| src/ | duty |\n| --- | --- |\n| `base`, `shn.h` | `shm` |\n",
+      })
+  end)
+
   it("find long files and tests that do not run", function()
     local said = complaints {
       ["src/base.c"] = ("\n"):rep(501),

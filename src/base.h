@@ -31,6 +31,8 @@ extern "C" {
 #ifndef WP_LIMIT_SHARED
 #define WP_LIMIT_SHARED ((size_t)1 << 38)  /* and for shared objects */
 #endif
+#define WP_LIMIT_HOLDERS 4096u       /* processes that use shared objects */
+#define WP_LIMIT_HANDLES (1u << 17)  /* of these, in one process */
 /*
 ** WP_TEST is a build in which mistakes have a chance: small and odd sizes,
 ** short reads, buffers that move whenever they grow (make stress).

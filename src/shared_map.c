@@ -14,16 +14,16 @@
 
 #define MAGIC UINT64_C(0x7770736861726564)
 #define SMALLEST ((uint64_t)1 << 26)
-#define MOST_SLOTS 4096u
-#define MOST_ENTRIES (1u << 17)
+/* Where there is less address space, there are fewer slots. */
+#define FEW_HOLDERS (WP_LIMIT_HOLDERS / 8)
 
 static size_t paged(size_t n) { return (n + 4095) & ~(size_t)4095; }
 
 static void plan(wp_heap *h, uint64_t size) {
   uint64_t share = size / 16; /* of the address space, for entries */
   h->size = size;
-  h->n_slots = size < WP_LIMIT_SHARED / 64 ? MOST_SLOTS / 8 : MOST_SLOTS;
-  h->n_entries = MOST_ENTRIES;
+  h->n_slots = size < WP_LIMIT_SHARED / 64 ? FEW_HOLDERS : WP_LIMIT_HOLDERS;
+  h->n_entries = WP_LIMIT_HANDLES;
   while ((uint64_t)h->n_slots * h->n_entries * 8 > share) h->n_entries /= 2;
   h->slots_at = paged(sizeof(wp_heap));
   h->entries_at = h->slots_at + paged(h->n_slots * sizeof(wp_holder));

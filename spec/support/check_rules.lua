@@ -233,6 +233,36 @@ local function check_requires(sources)
   end
 end
 
+---- docs/architecture.md -----------------------------------------------------
+
+local ARCHITECTURE = "docs/architecture.md"
+
+-- The names in the first column of the table that is headed so.
+local function names_in_table(lines, head)
+  local names, is_in = {}, false
+  for _, line in ipairs(lines) do
+    if line:sub(1, #head) == head then is_in = true end
+    if line == "" then is_in = false end
+    local cell = is_in and line:match("^| (`[^|]*) |") or ""
+    for name in cell:gmatch("`([^`]+)`") do names[name:gsub("%.h$", "")] = true end
+  end
+  return names
+end
+
+-- Every room is described, and what is described is there.
+local function check_described(lines, folder, paths)
+  local named = names_in_table(lines, ("| %s | duty |"):format(folder))
+  local there = {}
+  for _, path in ipairs(paths) do
+    local name = path:sub(#folder + 1):gsub("%.[^.]*$", "")
+    there[name] = true
+    if not named[name] then complain("%s: no word on %s", ARCHITECTURE, path) end
+  end
+  for name in pairs(named) do
+    if not there[name] then complain("%s: no file is called %s%s", ARCHITECTURE, folder, name) end
+  end
+end
+
 ---- all files ----------------------------------------------------------------
 
 local function check_length(path, lines)
@@ -295,6 +325,13 @@ end
 
 for _, path in ipairs(files_in("examples", "*.lua")) do
   check_words(path, read(path))
+end
+
+-- Trees that are made for specs of this file have none.
+if #files_in("docs", "architecture.md") > 0 then
+  local lines = read(ARCHITECTURE)
+  check_described(lines, "src/", files_in("src", "*.[ch]"))
+  check_described(lines, "lua/workerpool/", files_in("lua/workerpool", "*.lua"))
 end
 
 table.sort(complaints)
