@@ -2,6 +2,7 @@
 -- Array and Value: numbers in memory that host and workers have in common.
 
 local helper = require "spec.support.helper"
+local refused = require("spec.support.refusals").refused
 local workerpool = require "workerpool"
 local WorkerPool, Array, Value = workerpool.WorkerPool, workerpool.Array, workerpool.Value
 local range = workerpool.range
@@ -15,12 +16,6 @@ local NAMES = {
   int8 = "b", uint8 = "B", int16 = "h", uint16 = "H", int32 = "i", uint32 = "I",
   int64 = "q", uint64 = "Q", float = "f", double = "d",
 }
-
-local function refused(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
 
 local function store(a, i, v) a[i] = v end
 

@@ -2,16 +2,11 @@
 -- Dict: keys and values that processes have in common.
 
 local helper = require "spec.support.helper"
+local refused = require("spec.support.refusals").refused
 local workerpool = require "workerpool"
 local WorkerPool, Dict, range = workerpool.WorkerPool, workerpool.Dict, workerpool.range
 
 local LONG = 60
-
-local function refused(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
 
 describe("A Dict whose values are read", function()
   helper.guard()

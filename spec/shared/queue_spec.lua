@@ -2,16 +2,11 @@
 -- Queue: values of any kind between any number of processes.
 
 local helper = require "spec.support.helper"
+local refused = require("spec.support.refusals").refused
 local workerpool = require "workerpool"
 local WorkerPool, Queue, range = workerpool.WorkerPool, workerpool.Queue, workerpool.range
 
 local LONG = 60
-
-local function refused(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
 
 describe("A Queue", function()
   helper.guard()

@@ -3,6 +3,7 @@
 -- what becomes of them when one is killed.
 
 local helper = require "spec.support.helper"
+local refused = require("spec.support.refusals").refused
 local workerpool = require "workerpool"
 local WorkerPool, range = workerpool.WorkerPool, workerpool.range
 local Lock, Event, Semaphore, Barrier = workerpool.Lock, workerpool.Event,
@@ -10,12 +11,6 @@ local Lock, Event, Semaphore, Barrier = workerpool.Lock, workerpool.Event,
 
 -- What a wait that must succeed may take on a machine that is busy.
 local LONG = 60
-
-local function refused(pattern, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
 
 -- Runs f(object) in a worker and kills that worker in the middle of it.
 local function in_a_victim(object, f)

@@ -1,5 +1,5 @@
--- What the specs of options have in common: small tasks with traces in a
--- file, and calls that must be refused at the caller's line.
+-- What specs have in common about mistakes: small tasks with traces in a file,
+-- and calls that must be refused, those with wrong options at the caller's line.
 
 local assert = require "luassert"
 local helper = require "spec.support.helper"
@@ -18,6 +18,13 @@ end
 function refusals.lines_of(path)
   local text = helper.read(path) or ""
   return select(2, text:gsub("\n", ""))
+end
+
+-- f(...) must raise something that the pattern is in.
+function refusals.refused(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok)
+  assert.matches(pattern, tostring(message))
 end
 
 -- The message of a constructor or call that is refused, which must blame the
