@@ -213,9 +213,9 @@ local problem
 local function take(checked, option, value, title)
   local name = option.name
   if name == "progress_bar_options" and type(value) == "table" then
-    local of_bar, message = problem("progress", value, title .. ": progress_bar_options")
+    local of_bar, wrong = problem("progress", value, title .. ": progress_bar_options")
     checked[name] = of_bar
-    return message
+    return wrong
   end
   local ok, used = option.kind.check(value)
   checked[name] = used
