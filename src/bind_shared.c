@@ -131,6 +131,22 @@ static int receive(lua_State *L, const wp_ticket *t, wp_shared_ud *ud) {
              : status;
 }
 
+/* Whoever sends the message is told of it, to forget it if that fails. */
+static wp_ticket take_ticket(lua_State *L, const wp_shared *handle,
+                             const char *name) {
+  wp_ticket t;
+  int room = collected ? wp_bytes_reserve(collected, sizeof(t)) : WP_OK;
+  int status = room < 0 ? room : send(L, handle, &t);
+  if (status < 0)
+    luaL_error(L, "cannot send a %s: %s", name, wp_status_text(status));
+  if (collected) {
+    (void)wp_bytes_append(collected, &t, sizeof(t));
+    return wp_stored_ticket(&t);
+  }
+  wp_codec_note_packed(&t, sizeof(t));
+  return t;
+}
+
 /* What was gone when it came travels on as that. */
 static int pack(lua_State *L) {
   const wp_shared_kind *kind = lua_touserdata(L, lua_upvalueindex(1));
@@ -138,19 +154,7 @@ static int pack(lua_State *L) {
   wp_shared_ud *ud = wp_shared_test(L, 1);
   if (!ud || ud->type != kind->type)
     return luaL_typeerror(L, 1, kind->name);
-  if (ud->handle.object) {
-    int room = collected ? wp_bytes_reserve(collected, sizeof(t)) : WP_OK;
-    int status = room < 0 ? room : send(L, &ud->handle, &t);
-    if (status < 0)
-      return luaL_error(L, "cannot send a %s: %s", kind->name,
-                        wp_status_text(status));
-    if (collected) {
-      (void)wp_bytes_append(collected, &t, sizeof(t));
-      t = wp_stored_ticket(&t);
-    } else {
-      wp_codec_note_packed(&t, sizeof(t));
-    }
-  }
+  if (ud->handle.object) t = take_ticket(L, &ud->handle, kind->name);
   push_ticket(L, &t);
   return TICKET_NUMBERS + (kind->depart ? kind->depart(L, ud) : 0);
 }

@@ -17,6 +17,7 @@
 #include "shared_holder.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 static const wp_shared_kind dict_kind = {
@@ -183,7 +184,7 @@ static int fail_full(lua_State *L, const wp_dict *d, int status,
 
 static void wake(wp_dict *d) {
   atomic_fetch_add(&d->freed, 1);
-  if (atomic_load(&d->sleepers)) (void)wp_word_wake(&d->freed, 0x7fffffff);
+  if (atomic_load(&d->sleepers)) (void)wp_word_wake(&d->freed, INT_MAX);
 }
 
 /* WP_LOCK_OWNER_DIED is no status here: 1 says that the key was there and

@@ -190,8 +190,8 @@ static int close_queue(lua_State *L) {
   enter(L, q);
   atomic_store(&q->is_closed, 1);
   leave(L, q);
-  wake(&q->n_put, &q->readers, 0x7fffffff);
-  wake(&q->n_taken, &q->writers, 0x7fffffff);
+  wake(&q->n_put, &q->readers, INT_MAX);
+  wake(&q->n_taken, &q->writers, INT_MAX);
   return 0;
 }
 

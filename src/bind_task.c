@@ -89,8 +89,11 @@ static void describe(lua_State *L, const wp_run *r) {
 }
 
 /* stack: codec, parcel, options, handler, seeder, f, prefix… */
-static int run(lua_State *L) {
-  wp_run r = {.codec = wp_codec_check(L, 1)};
+/* The arguments and options of core.run. */
+static wp_run check_run(lua_State *L) {
+  wp_run r = {.codec = wp_codec_check(L, 1),
+              .reply = reply,
+              .reply_gathered = reply_gathered};
   r.data = (const unsigned char *)luaL_checklstring(L, 2, &r.length);
   luaL_checktype(L, 3, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TFUNCTION);
@@ -104,15 +107,24 @@ static int run(lua_State *L) {
   lua_getfield(L, 3, "figures");
   r.laps = wp_figures_laps(L, -1);
   lua_pop(L, 2);
-  int n_prefix = lua_gettop(L) - 6;
-  wp_bytes *results = new_bytes(L);
+  return r;
+}
+
+/* The options keep it, for run_stage. stack: … -> …, run */
+static wp_run *push_run(lua_State *L, const wp_run *r) {
   wp_run *running = lua_newuserdatauv(L, sizeof(*running), 0);
-  r.reply = reply;
-  r.reply_gathered = reply_gathered;
-  r.ud = results;
-  *running = r;
+  *running = *r;
   lua_pushvalue(L, -1);
   lua_setfield(L, 3, "running");
+  return running;
+}
+
+static int run(lua_State *L) {
+  wp_run r = check_run(L);
+  int n_prefix = lua_gettop(L) - 6;
+  wp_bytes *results = new_bytes(L);
+  r.ud = results;
+  wp_run *running = push_run(L, &r);
   if (r.laps) wp_laps_trace(r.laps, NULL, 0); /* of a run that was broken off */
   int traced = r.laps && option(L, 3, "traced");
   if (traced) wp_begin_log(L, r.laps, r.count);

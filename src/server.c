@@ -64,6 +64,15 @@ static struct msghdr message_of(struct iovec *v, control *c) {
   return m;
 }
 
+static void put_descriptors(struct msghdr *m, const int *fds, unsigned n) {
+  struct cmsghdr *h = CMSG_FIRSTHDR(m);
+  h->cmsg_level = SOL_SOCKET;
+  h->cmsg_type = SCM_RIGHTS;
+  h->cmsg_len = CMSG_LEN(n * sizeof(*fds));
+  m->msg_controllen = CMSG_SPACE(n * sizeof(*fds));
+  memcpy(CMSG_DATA(h), fds, n * sizeof(*fds));
+}
+
 static int send_request(int socket, unsigned w, wp_ends ends) {
   request r = {w, {0}};
   int fds[1 + WP_STREAMS] = {ends.bell};
@@ -72,16 +81,10 @@ static int send_request(int socket, unsigned w, wp_ends ends) {
     r.has[i] = ends.output[i] >= 0;
     if (r.has[i]) fds[n_fds++] = ends.output[i];
   }
-  size_t size = n_fds * sizeof(*fds);
   control c = {0};
   struct iovec v = {&r, sizeof(r)};
   struct msghdr m = message_of(&v, &c);
-  struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-  h->cmsg_level = SOL_SOCKET;
-  h->cmsg_type = SCM_RIGHTS;
-  h->cmsg_len = CMSG_LEN(size);
-  m.msg_controllen = CMSG_SPACE(size);
-  memcpy(CMSG_DATA(h), fds, size);
+  put_descriptors(&m, fds, n_fds);
   ssize_t n;
   do {
     n = sendmsg(socket, &m, MSG_NOSIGNAL);
@@ -103,10 +106,22 @@ static void hand_out(const request *r, const int *fds, unsigned *w,
     ends->output[i] = r->has[i] ? *fds++ : -1;
 }
 
+#define MOST_DESCRIPTORS (2 + WP_STREAMS) /* the control's room is rounded up */
+
+/* Those that have come with a message; returns their number. */
+static unsigned take_descriptors(struct msghdr *m, int fds[MOST_DESCRIPTORS]) {
+  struct cmsghdr *h = CMSG_FIRSTHDR(m);
+  if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+    return 0;
+  size_t size = h->cmsg_len - CMSG_LEN(0);
+  memcpy(fds, CMSG_DATA(h), size);
+  return (unsigned)(size / sizeof(*fds));
+}
+
 /* 1, or 0 at the end of file, or at what is no request. */
 static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   request r;
-  int fds[2 + WP_STREAMS]; /* the control's room is rounded up */
+  int fds[MOST_DESCRIPTORS];
   control c = {0};
   struct iovec v = {&r, sizeof(r)};
   struct msghdr m = message_of(&v, &c);
@@ -114,11 +129,7 @@ static int receive_request(int socket, unsigned *w, wp_ends *ends) {
   do {
     n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
-  struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
-  unsigned n_fds = 0;
-  if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-    n_fds = (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(*fds));
-  memcpy(fds, CMSG_DATA(&c.header), n_fds * sizeof(*fds));
+  unsigned n_fds = n < 0 ? 0 : take_descriptors(&m, fds);
   if (n == (ssize_t)sizeof(r) && is_whole(&r, n_fds)) {
     hand_out(&r, fds, w, ends);
     return 1;
