@@ -104,31 +104,37 @@ local function is_interrupt(v)
   return type(v) == "string" and (v .. "\n"):find("interrupted!\n", 1, true) ~= nil
 end
 
--- The error object of whatever a worker sent as one. When memory or the C
--- stack runs out, Lua has no room for a handler and only a string arrives.
-local function from(value, task_index, worker_id)
-  if is_error(value) then return value end
-  -- See src/task_results.c.
-  if type(value) == "table" and debug.getmetatable(value) == nil and value.unreadable ~= nil then
-    local cause = value.unreadable
-    return new {
-      kind = "encode", message = "cannot read the result: " .. message_of(cause),
-      cause = cause, task_index = task_index, worker_id = worker_id,
-    }
-  end
-  local output
-  if type(value) == "table" and debug.getmetatable(value) == nil and value.output ~= nil then
-    value, output = value[1], value.output -- see explain in src/bind_worker.c
-  end
-  local text = message_of(value)
-  local err = new {
-    message = text, cause = value, task_index = task_index, worker_id = worker_id,
-    output = output,
-  }
-  if text:find("not enough memory", 1, true) then
+-- When memory or the C stack runs out, Lua has no room for a handler and only a
+-- string arrives.
+local function unhandled(cause, output)
+  local err = new { message = message_of(cause), cause = cause, output = output }
+  if err.message:find("not enough memory", 1, true) then
     err.kind = "memory"
     err.hint = "the task wanted more memory than memory_limit, or the system, allows"
   end
+  return err
+end
+
+-- C wraps what has a mark, as it can in want of memory, in a table: what cannot be
+-- read, in task_results.c, and what came without a handler, with what the task had
+-- printed, in bind_output.c.
+local function unwrapped(value)
+  if type(value) ~= "table" or debug.getmetatable(value) then return unhandled(value) end
+  local cause = value.unreadable
+  if cause ~= nil then
+    return new {
+      kind = "encode", message = "cannot read the result: " .. message_of(cause), cause = cause,
+    }
+  end
+  if value.output ~= nil then return unhandled(value[1], value.output) end
+  return unhandled(value)
+end
+
+-- The error object of whatever a worker sent as one.
+local function from(value, task_index, worker_id)
+  if is_error(value) then return value end
+  local err = unwrapped(value)
+  err.task_index, err.worker_id = task_index, worker_id
   return err
 end
 

@@ -41,7 +41,7 @@ local function chunk_name(index, count)
   return format("tasks %d-%d", index, index + count - 1)
 end
 
--- What a worker tells: Worker:tell and bind_worker.c.
+-- What a worker tells: Worker:tell and bind_parcel.c.
 function Trace:worker_did(w, index, values)
   local first = values[1]
   if type(first) == "string" then
