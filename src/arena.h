@@ -20,11 +20,13 @@ typedef struct wp_arena {
   wp_bytes cold[WP_ARENA_CLASSES]; /* same, pages given back */
 } wp_arena;
 
+/* Blocks are of base[0 … size); deinit frees the bookkeeping alone. */
 void wp_arena_init(wp_arena *a, unsigned char *base, size_t size);
 void wp_arena_deinit(wp_arena *a);
 
 /* A block of at least `length` bytes: 0, WP_EFULL or -ENOMEM. */
 int wp_arena_take(wp_arena *a, size_t length, uint64_t *offset);
+/* `length` as it was taken with. Never fails. */
 void wp_arena_give(wp_arena *a, uint64_t offset, size_t length);
 
 #endif

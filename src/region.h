@@ -37,6 +37,7 @@ int wp_region_map_ring(wp_region *r, unsigned w);
 ** second half shows the first, so no record is ever cut in two. */
 unsigned char *wp_region_ring(const wp_region *r, unsigned w);
 
+/* From here on no ring can be mapped. */
 void wp_region_close_fd(wp_region *r);
 void wp_region_free(wp_region *r);
 

@@ -24,6 +24,7 @@ typedef struct wp_ring_writer {
   int is_open;
 } wp_ring_writer;
 
+/* Goes on where the line's head is. */
 void wp_ring_writer_init(wp_ring_writer *w, unsigned char *ring,
                          wp_line *line);
 

@@ -12,6 +12,7 @@
 /* A block of `size` zero bytes with a generation of its own, or NULL. */
 wp_block *wp_block_alloc(wp_heap *h, uint32_t type, size_t size);
 
+/* It keeps its size; its bytes become zero. */
 void wp_block_free(wp_heap *h, wp_block *b);
 
 /* The block after `b` (NULL: the first), or NULL. */

@@ -47,6 +47,8 @@ typedef struct wp_span {
   size_t length;
 } wp_span;
 
+/* Bytes of an object for so many keys, whose records have so many bytes; init
+** wants them to be zero. */
 size_t wp_dict_size(uint64_t capacity, uint64_t bytes);
 void wp_dict_init(wp_dict *d, uint64_t capacity, uint64_t bytes);
 uint64_t wp_dict_hash(wp_span key);

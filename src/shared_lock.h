@@ -21,6 +21,7 @@ typedef struct wp_lock {
 
 enum { WP_LOCK_OWNER_DIED = 1 };
 
+/* It needs no end: its memory may be given back when nobody has it. */
 void wp_lock_init(wp_lock *lock);
 
 /*

@@ -28,6 +28,8 @@ typedef struct wp_shared_queue {
   uint32_t is_made;
 } wp_shared_queue; /* items and ring follow */
 
+/* Bytes of an object for so many items, of so many bytes together; init wants
+** them to be zero. */
 size_t wp_shared_queue_size(uint64_t capacity, uint64_t bytes);
 void wp_shared_queue_init(wp_shared_queue *q, uint64_t capacity,
                           uint64_t bytes);

@@ -32,6 +32,7 @@ typedef struct wp_semaphore {
   wp_permits owners[WP_OWNERS];
 } wp_semaphore;
 
+/* Of memory that is zero. */
 void wp_semaphore_init(wp_semaphore *s, uint32_t n);
 /* 1, 0 when none is free, or 2: taken, and an owner had died. With the lock.*/
 enum { WP_TAKEN = 1, WP_TAKEN_DIED = 2 };

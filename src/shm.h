@@ -33,6 +33,7 @@ void wp_shm_discard(void *addr, size_t size);
 ** fresh page costs more than to copy one, and a huge one is touched once. */
 void wp_shm_in_huge_pages(void *at, size_t size);
 
+/* NULL is allowed. */
 void wp_shm_unmap(void *addr, size_t size);
 
 #endif

@@ -82,6 +82,7 @@ typedef struct wp_config {
   unsigned join_ms;
 } wp_config;
 
+/* All defaults: FORK, and as many workers as CPUs. */
 WP_API void wp_config_init(wp_config *config);
 
 /* CPUs that this process may run on, by its affinity mask. At least 1. */
@@ -270,6 +271,7 @@ typedef struct wp_progress {
   unsigned phase; /* WP_IN_… */
 } wp_progress;
 
+/* All zero for a worker that there is not. */
 WP_API void wp_inspect(const wp_pool *pool, unsigned worker,
                        wp_progress *progress);
 
@@ -308,6 +310,7 @@ typedef struct wp_task_batch {
   uint32_t flags;
 } wp_task_batch;
 
+/* Its number in the pool, from 0. */
 WP_API unsigned wp_worker_index(const wp_worker *worker);
 
 /* For a process that was executed for a pool: WP_ROLE_WORKER, and it is one;
