@@ -5,12 +5,26 @@
 **   core.engine(n_workers, main [, method, ...]) -> engine; main(link) is a
 **     forked worker's life; method "spawn" and "forkserver" take a program
 **     and its arguments, "threading" package.path and package.cpath
-**   engine:set_setup(bytes)
+**   engine:close()         engine:set_setup(bytes)
 **   engine:set_output(sum of core.RELAY_…, or core.CAPTURE): what becomes of
 **     what workers print that start from now on
-**   engine:start(w) -> true            engine:announce(bytes) -> job
-**   engine:retire(job)
+** Workers, from 0 on:
+**   engine:start(w)   engine:stop(w)   engine:kill(w) -> true
+**   engine:running(w) -> boolean       engine:alive() -> number of them
+**   engine:pid(w)
+**   engine:inspect(w) -> table of what it is at (see wp_progress)
+**   engine:holding(w) -> tag of the task that runs, or nothing
+**   engine:measure(level)              engine:figures(w) -> reading
+** Parcels, by tickets:
+**   engine:announce(bytes) -> job      engine:retire(job)
 **   engine:submit(job, codec, tag, count, flags, target) -> ticket, bytes
+**   engine:cancel(ticket) -> boolean
+**   engine:abandon(low, high) -> list of the workers that are at such tags
+**   engine:claimant(ticket) -> the worker that is at it, or nothing
+**   engine:pending() -> number of parcels that have not ended
+**   engine:completed() -> number of tasks; engine:noted() -> see link:note
+** The host's own:
+**   engine:fileno()   engine:alarm([seconds]): fileno is readable then, too
 **   engine:is_reading() -> whether the data of an event is being read just now
 ** What comes back is in bind_event.c.
 */
@@ -223,8 +237,7 @@ static int engine_fileno(lua_State *L) {
   return lua_pushinteger(L, wp_descriptor(wp_lua_engine_check(L)->pool)), 1;
 }
 
-/* engine:alarm([seconds]) -> true | nil, message: fileno is readable then, too;
-** nil: no longer */
+/* Without seconds: no longer. */
 static int engine_alarm(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   lua_Number seconds = luaL_optnumber(L, 2, -1);
@@ -241,7 +254,6 @@ static int engine_pending(lua_State *L) {
   return lua_pushinteger(L, wp_pending(wp_lua_engine_check(L)->pool)), 1;
 }
 
-/* -> tag of the task that runs, or nothing */
 static int engine_holding(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   uint64_t tag;
@@ -343,7 +355,6 @@ static int engine_cancel(lua_State *L) {
   return 1;
 }
 
-/* -> list of the workers that are at such a parcel */
 static int engine_abandon(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   uint64_t low = (uint64_t)luaL_checkinteger(L, 2);

@@ -12,7 +12,6 @@
 **   core.is_tty(file) -> boolean          core.columns(file) -> n | nil
 **   core.print(file, text) -> whether it has been written, in one piece
 **   core.threads() -> threads of this process
-**   core.private_bytes() -> memory of this process alone
 **   core.limit_memory(bytes) -> true: how much more it may have
 **   core.program() -> path of the program that runs
 */
@@ -155,11 +154,6 @@ static int threads(lua_State *L) {
   return 1;
 }
 
-static int private_bytes(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)wp_private_bytes());
-  return 1;
-}
-
 static int limit_memory(lua_State *L) {
   int status = wp_limit_memory((uint64_t)luaL_checkinteger(L, 1));
   if (status < 0) return wp_push_failure(L, status);
@@ -181,7 +175,7 @@ void wp_bind_system(lua_State *L) {
       {"exit", leave},        {"random_bits", random_bits},
       {"affinity", affinity}, {"pin", pin},         {"is_tty", is_tty},
       {"columns", columns},   {"threads", threads}, {"is_stopped", is_stopped},
-      {"private_bytes", private_bytes}, {"limit_memory", limit_memory},
-      {"program", program},   {"print", print_text}, {NULL, NULL}};
+      {"limit_memory", limit_memory}, {"program", program},
+      {"print", print_text},  {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

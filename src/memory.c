@@ -31,7 +31,7 @@ static int is_shared_mapping(const char *line) {
 
 /* To the kernel a page is private that nobody else has looked at so far, also
 ** one of memory that is there to be shared. Not to us. */
-uint64_t wp_private_bytes(void) {
+static uint64_t private_bytes(void) {
   char line[512];
   unsigned long long kib, sum = 0;
   int is_shared = 0;
@@ -50,7 +50,7 @@ uint64_t wp_private_bytes(void) {
 int wp_private_exceeds(uint64_t bytes) {
   uint64_t most = sum_of("/proc/self/smaps_rollup",
                          "Private_Clean:", "Private_Dirty:");
-  return most > bytes && wp_private_bytes() > bytes;
+  return most > bytes && private_bytes() > bytes;
 }
 
 /* RLIMIT_DATA counts private writable memory whether touched or not, and

@@ -8,8 +8,8 @@
 
 #include "base.h"
 
-/* Bytes in pages of our own: 0 where the kernel does not tell. */
-uint64_t wp_private_bytes(void);
+/* Whether our own pages are more than so many bytes: no, where the kernel does
+** not tell. */
 int wp_private_exceeds(uint64_t bytes);
 
 /* Allows this process `bytes` more of private writable memory than it has
