@@ -1,3 +1,5 @@
+-- apply and apply_async: single tasks, their results, their callbacks.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

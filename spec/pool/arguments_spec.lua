@@ -1,3 +1,5 @@
+-- What a task is given: the arguments that an element stands for, and those before them.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool

@@ -1,3 +1,5 @@
+-- How many tasks go in one message, and how many are taken from an iterator.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

@@ -1,4 +1,7 @@
+-- A pool ends with its block, its host or its last reference, and leaves nothing.
+
 local helper = require "spec.support.helper"
+local programs = require "spec.support.programs"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool
 
@@ -83,22 +86,9 @@ describe("a pool ends", function()
         out:close()
         core.sleep(100)
       end, { 1, 2, 3 }, { chunk_size = 1 })]]):format(dir) })
-    local pids = {}
-    assert.is_true(helper.eventually(function()
-      pids = {}
-      for name in require("lfs").dir(dir) do
-        pids[#pids + 1] = tonumber(name)
-      end
-      return #pids == 3
-    end, 10))
+    local pids = programs.noted(dir, 3)
     program:kill("KILL")
-    assert.is_true(helper.eventually(function()
-      for _, pid in ipairs(pids) do
-        local state = helper.state(pid)
-        if state and state ~= "Z" then return false end
-      end
-      return true
-    end, 10))
+    assert.is_true(programs.all_gone(pids))
   end)
 
   it("and does not run the finalizers of the host in its workers", function()

@@ -1,3 +1,5 @@
+-- What fails in a task, or on the way to it, reaches the caller as an error object.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

@@ -1,3 +1,5 @@
+-- imap and imap_unordered: a loop over results that pulls tasks as it goes.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool

@@ -1,3 +1,5 @@
+-- worker_init and worker_exit, and workers that are kept or replaced.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

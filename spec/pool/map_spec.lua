@@ -1,3 +1,5 @@
+-- map and map_unordered: any form of tasks, results as lists.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool

@@ -1,3 +1,5 @@
+-- memory_limit and worker_max_memory.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

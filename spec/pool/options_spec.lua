@@ -1,3 +1,5 @@
+-- Options of a pool and its calls are checked; how many workers there are without.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local WorkerPool = workerpool.WorkerPool

@@ -1,3 +1,5 @@
+-- Random numbers in tasks: of its own for each worker, or the same again by a seed.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

@@ -1,3 +1,5 @@
+-- n_jobs = 0: everything in the calling process.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

@@ -1,3 +1,5 @@
+-- Limits to the time of tasks, and of init and exit functions.
+
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"

@@ -2,6 +2,7 @@
 -- timeout: 300
 
 local helper = require "spec.support.helper"
+local programs = require "spec.support.programs"
 local workerpool = require "workerpool"
 local core = require "workerpool.core"
 local WorkerPool = workerpool.WorkerPool
@@ -190,20 +191,9 @@ describe("processes of a pool that is spawned or served", function()
           io.open(dir .. "/" .. core.getpid(), "w"):close()
           core.sleep(100)
         end, { 1, 2 }, { chunk_size = 1 })]]):format(method, dir) })
-      local pids = {}
-      assert.is_true(helper.eventually(function()
-        pids = {}
-        for name in require("lfs").dir(dir) do pids[#pids + 1] = tonumber(name) end
-        return #pids == 2
-      end, 20))
+      local pids = programs.noted(dir, 2)
       program:kill("KILL")
-      assert.is_true(helper.eventually(function()
-        for _, pid in ipairs(pids) do
-          local state = helper.state(pid)
-          if state and state ~= "Z" then return false end
-        end
-        return true
-      end, 10))
+      assert.is_true(programs.all_gone(pids))
     end)
 
     it("explain a killed worker by its signal: " .. method, function()

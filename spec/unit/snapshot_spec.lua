@@ -1,3 +1,5 @@
+-- What a function closes over at one moment, and whether it still does.
+
 local snapshot = require "workerpool.snapshot"
 
 local nobody = {}

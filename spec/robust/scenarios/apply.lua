@@ -1,3 +1,5 @@
+-- For failing.c: single tasks.
+
 local workerpool = require "workerpool"
 
 return function()

@@ -1,3 +1,5 @@
+-- For failing.c: values to bytes and back.
+
 local core = require "workerpool.core"
 local names = require "workerpool.names"
 

@@ -1,3 +1,5 @@
+-- For failing.c: workers from a forkserver.
+
 local workerpool = require "workerpool"
 
 return function()

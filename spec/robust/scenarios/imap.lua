@@ -1,3 +1,5 @@
+-- For failing.c: a loop over lazy results.
+
 local workerpool = require "workerpool"
 
 return function()

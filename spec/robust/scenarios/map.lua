@@ -1,3 +1,5 @@
+-- For failing.c: a map.
+
 local workerpool = require "workerpool"
 
 return function()

@@ -1,3 +1,5 @@
+-- For failing.c: a map with most of the options.
+
 local workerpool = require "workerpool"
 
 return function()

@@ -1,3 +1,5 @@
+-- For failing.c: shared memory objects.
+
 local workerpool = require "workerpool"
 
 return function()

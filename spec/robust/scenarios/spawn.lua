@@ -1,3 +1,5 @@
+-- For failing.c: workers that are executed.
+
 local workerpool = require "workerpool"
 
 return function()

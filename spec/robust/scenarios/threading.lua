@@ -1,3 +1,5 @@
+-- For failing.c: workers that are threads.
+
 local workerpool = require "workerpool"
 
 return function()
