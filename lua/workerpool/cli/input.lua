@@ -21,10 +21,9 @@ end
 --- An iterator over what stands between zero bytes.
 ---@param file file*
 local function records(file)
-  local parts = {}             -- of a record that is not complete
+  local parts = {} -- of a record that is not complete
   local block, at = "", 1
-  local function rest_of_input()
-    if #parts == 0 then return nil end
+  local function complete()
     local record = table.concat(parts)
     parts = {}
     return record
@@ -32,17 +31,15 @@ local function records(file)
   return function()
     while block do
       local zero = block:find("\0", at, true)
+      parts[#parts + 1] = block:sub(at, zero and zero - 1)
       if zero then
-        parts[#parts + 1] = block:sub(at, zero - 1)
         at = zero + 1
-        local record = table.concat(parts)
-        parts = {}
-        return record
+        return complete()
       end
-      if at <= #block then parts[#parts + 1] = block:sub(at) end
       block, at = check(file:read(BLOCK)), 1
     end
-    return rest_of_input()
+    local last = complete()
+    return last ~= "" and last or nil
   end
 end
 
