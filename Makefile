@@ -162,7 +162,7 @@ env: ## print the variables for plain lua5.4: eval "$(make -s env)"
 	@sh spec/support/env.sh $(BUILD)
 
 clean: ## remove all that was built
-	rm -rf $(BUILD)
+	rm -rf "$(BUILD)"
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | \

@@ -92,8 +92,8 @@ static void check_output(void) {
   if (getpid() != main_process) return;
   int failed = fflush(stdout) != 0;
   if (!failed && !ferror(stdout)) return;
-  fprintf(stderr, "workerpool: cannot write the output%s%s\n",
-          failed ? ": " : "", failed ? strerror(errno) : "");
+  fprintf(stderr, "workerpool: cannot write the output: %s\n",
+          failed ? strerror(errno) : "an earlier part of it is lost");
   _exit(EXIT_FAILURE);
 }
 

@@ -100,7 +100,8 @@ WP_API int wp_is_owner(const wp_pool *pool);
 WP_API void wp_close(wp_pool *pool);
 
 /* Starts worker `worker` (0 … n_workers-1), which must not be running. In a
-** forked child this call does not return. With SERVER it waits for the server;
+** forked child this call does not return. A process ends with the thread that
+** has started it. With SERVER it waits for the server;
 ** -ETIMEDOUT, see wp_config.join_ms. */
 WP_API int wp_start(wp_pool *pool, unsigned worker);
 

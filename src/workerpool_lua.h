@@ -28,11 +28,11 @@
 
 #include "workerpool.h"
 
-#include <lua.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include <lua.h> /* in here, for it says nothing of C++; lua.hpp may follow */
 
 /* ---- the module --------------------------------------------------------- */
 

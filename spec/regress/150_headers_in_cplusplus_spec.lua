@@ -3,12 +3,14 @@
 
 local helper = require "spec.support.helper"
 
+-- The same with Lua's functions, where workerpool_lua.h came before lua.hpp.
+
 describe("the headers in C++", function()
   helper.guard()
 
   it("declare functions that are found", function()
     local program = helper.compile("spec/support/fixtures/cplusplus.cpp", { cc = "g++" })
     local done = helper.run({ program })
-    assert.are.same({ 0, "1\ninvalid argument\n" }, { done.status, done.stdout })
+    assert.are.same({ 0, "1\ninvalid argument\na version\n" }, { done.status, done.stdout })
   end)
 end)

@@ -26,7 +26,7 @@ describe("output that cannot be written", function()
   end
 
   it("is one also if it was noticed before", function()
-    assert.are.same({ 1, "workerpool: cannot write the output\n" },
+    assert.are.same({ 1, "workerpool: cannot write the output: an earlier part of it is lost\n" },
       { run("print 'text'", ">/dev/full") })
   end)
 
