@@ -1,9 +1,8 @@
 -- base.h was included outside of extern "C": a host in C++ compiled, and could
--- not be linked when it asked for the text of a status.
+-- not be linked when it asked for the text of a status. The same with Lua's
+-- functions, where workerpool_lua.h came before lua.hpp.
 
 local helper = require "spec.support.helper"
-
--- The same with Lua's functions, where workerpool_lua.h came before lua.hpp.
 
 describe("the headers in C++", function()
   helper.guard()
