@@ -113,6 +113,12 @@ describe("workerpool run", function()
         run("error(setmetatable({}, { __tostring = function() return 'hello' end }))").stderr)
     end)
 
+    it("is told by a script that has taken away all globals", function()
+      local done = run("local g = _G for k in pairs(g) do g[k] = nil end\nlocal x = y.z")
+      assert.equal(1, done.status)
+      assert.matches("script.lua:2: attempt to index a nil value (global 'y')", done.stderr, 1, true)
+    end)
+
     it("comes after what was printed before", function()
       local done = run("io.write 'first ' error('second', 0)")
       assert.equal("first ", done.stdout)

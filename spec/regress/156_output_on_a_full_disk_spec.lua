@@ -2,7 +2,7 @@
 
 local helper = require "spec.support.helper"
 
-local program = helper.build .. "/workerpool"
+local program = helper.host
 
 describe("output that cannot be written", function()
   helper.guard()

@@ -5,7 +5,7 @@
 local helper = require "spec.support.helper"
 
 local function run(name, ...)
-  return helper.run { helper.build .. "/workerpool", "run", "-j", "4", "examples/" .. name, ... }
+  return helper.run { helper.host, "run", "-j", "4", "examples/" .. name, ... }
 end
 
 describe("an example that is used wrongly", function()

@@ -6,6 +6,9 @@ local host = require "workerpool.cli.host"
 local unheard = require "workerpool.cli.unheard"
 local values = require "workerpool.cli.values"
 
+-- A script may take away what it does not want others to use.
+local debug, io, tostring, type = debug, io, tostring, type
+
 local COMMAND = {
   name = "run",
   usage = "workerpool run [options] script.lua [arguments...]",
