@@ -267,6 +267,7 @@ static void begin(wp_worker *w, uint32_t slot, wp_task_batch *batch) {
 
 int wp_receive(wp_worker *w, wp_task_batch *batch) {
   uint32_t slot;
+  if (!w->line) return WP_EINVAL; /* a server */
   int status = wp_finish(w);
   if (is_twin) _exit(0);
   wp_worker_turn_streams(w, 0);

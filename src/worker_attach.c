@@ -59,6 +59,7 @@ static int become(wp_worker *w, unsigned index, wp_ends ends) {
 int wp_attach(wp_worker **out) {
   link_numbers n;
   int status = read_link(&n);
+  *out = NULL;
   if (status < 0) return status;
   close_on_exec(&n);
   wp_process_turn_deaf(); /* an interpreter has a handler of its own */
@@ -71,8 +72,10 @@ int wp_attach(wp_worker **out) {
   status = wp_region_attach(&w->attached, n.region, n.n_workers, n.arena_size);
   if (status == WP_OK)
     status = n.server >= 0 ? become_server(w) : become(w, n.index, n.ends);
-  *out = status < 0 ? NULL : w;
-  if (status >= 0) return status;
+  if (status >= 0) {
+    *out = w;
+    return status;
+  }
   wp_region_free(&w->attached);
   wp_free(w, sizeof(*w));
   return status;
@@ -80,12 +83,14 @@ int wp_attach(wp_worker **out) {
 
 int wp_serve(wp_worker *w) {
   unsigned index = 0;
+  if (w->server < 0) return WP_EINVAL; /* it would wait for nobody */
   wp_ends ends = {-1, {-1, -1}};
   int got = wp_server_serve(w->server, &index, &ends);
   return got == 1 ? become(w, index, ends) : got;
 }
 
 void wp_detach(wp_worker *w) {
+  if (!w) return;
   wp_worker_end(w);
   wp_fd_close(&w->bell);
   wp_fd_close(&w->hub);

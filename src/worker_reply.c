@@ -170,9 +170,9 @@ static int make_room(wp_worker *w, size_t length) {
 
 static int begin_reply(wp_worker *w) {
   if (wp_worker_is_twin()) _exit(0);
-  if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
   /* Told here, it is a mistake; to the host it would be a worker gone wild. */
   if (!w->has_parcel || w->done >= w->count) return WP_EINVAL;
+  if (wp_worker_is_dismissed(w)) return WP_ECLOSED;
   wp_worker_turn_streams(w, w->done + 1);
   return WP_OK;
 }
@@ -219,7 +219,7 @@ int wp_send(wp_worker *w, unsigned kind, uint64_t tag, const void *data,
             size_t length) {
   const struct iovec iov = {(void *)data, length};
   if (wp_worker_is_twin()) _exit(0);
-  int status = wp_flush(w);
+  int status = w->line ? wp_flush(w) : WP_EINVAL;
   if (status < 0) return status;
   wp_record record = {.type = WP_RECORD_MESSAGE, .kind = (uint16_t)kind,
                       .value = tag};

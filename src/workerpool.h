@@ -315,8 +315,9 @@ typedef struct wp_task_batch {
 WP_API unsigned wp_worker_index(const wp_worker *worker);
 
 /* For a process that was executed for a pool: WP_ROLE_WORKER, and it is one;
-** WP_ROLE_SERVER, and it should call wp_serve; or a failure. Reads and
-** removes WORKERPOOL_LINK. *worker is freed by wp_detach. */
+** WP_ROLE_SERVER, and it should call wp_serve before anything else; or a
+** failure, and NULL. Reads and removes WORKERPOOL_LINK. *worker is freed by
+** wp_detach; NULL is allowed there. */
 enum { WP_ROLE_WORKER = 1, WP_ROLE_SERVER = 2 };
 WP_API int wp_attach(wp_worker **worker);
 /* Forks on request: WP_ROLE_WORKER in each child; 0 at the end. */
