@@ -62,6 +62,17 @@ static int store(wp_pool *p, const struct iovec *iov, size_t length,
   return status;
 }
 
+int wp_set_setup(wp_pool *p, const void *data, size_t length) {
+  const struct iovec iov = {(void *)data, length};
+  uint64_t offset;
+  if (!wp_is_owner(p)) return WP_ECLOSED;
+  int status = store(p, &iov, length, &offset);
+  if (status < 0) return status;
+  p->region.header->setup_offset = offset;
+  p->region.header->setup_length = length;
+  return WP_OK;
+}
+
 static void link_job(wp_pool *p, wp_job *job) {
   job->next = p->jobs;
   if (p->jobs) p->jobs->previous = job;

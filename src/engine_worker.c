@@ -27,18 +27,6 @@ int wp_workers_init(wp_pool *p) {
   return WP_OK;
 }
 
-int wp_set_setup(wp_pool *p, const void *data, size_t length) {
-  uint64_t offset;
-  wp_header *header = p->region.header;
-  if (!wp_is_owner(p)) return WP_ECLOSED;
-  int status = wp_arena_take(&p->arena, length, &offset);
-  if (status < 0) return status;
-  memcpy(p->arena.base + offset, data, length);
-  header->setup_offset = offset;
-  header->setup_length = length;
-  return WP_OK;
-}
-
 static void close_descriptors(wp_host_worker *hw) {
   wp_fd_close(&hw->pidfd);
   wp_fd_close(&hw->bell);
