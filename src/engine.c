@@ -29,8 +29,9 @@
 #define EPOLL_BATCH 64
 #endif
 #define HUB_TOKEN 0
-/* A signal that comes just before the host sleeps interrupts nothing, so the
-** host gets a look at what its handler has left behind this often. */
+/* A signal that comes just before the host sleeps interrupts nothing, so a host
+** that waits without a limit gets a look at what its handler has left behind
+** this often; and loans are recalled. */
 #define LONGEST_NAP_MS 500
 
 /* ---- all pools of this process ----------------------------------------- */

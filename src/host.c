@@ -134,10 +134,11 @@ static int raise_no_method(lua_State *L, const char *name) {
 /* stack: name of a method, object, arguments… */
 static int call_method(lua_State *L) {
   const char *name = lua_touserdata(L, 1);
-  if (!luaL_getmetafield(L, 2, "__index")) return raise_no_method(L, name);
-  lua_pop(L, 1);
-  if (lua_getfield(L, 2, name) != LUA_TFUNCTION) raise_no_method(L, name);
+  if (!luaL_getmetafield(L, 2, "__index") ||
+      lua_getfield(L, 2, name) != LUA_TFUNCTION)
+    return raise_no_method(L, name);
   lua_replace(L, 1);
+  lua_pop(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   return lua_gettop(L);
 }

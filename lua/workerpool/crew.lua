@@ -28,13 +28,15 @@ local MESSAGES = worker.MESSAGES
 local MOST_OWNERS = (1 << 63 - TAG_BITS) - 1
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
+local STRANGE = "the program that was executed for it has not joined the pool; see "
+  .. "$WORKERPOOL_PROGRAM"
+
 -- What may help when there is no worker, by the system's word: -ECHILD, -ETIMEDOUT,
 -- -EAGAIN, -ENOMEM.
 local CURES = {
   [-10] = " (the forkserver ends as often as it is started; see what it wrote to "
     .. "standard error)",
-  [-110] = " (the program that was executed for it has not joined the pool; see "
-    .. "$WORKERPOOL_PROGRAM)",
+  [-110] = " (" .. STRANGE .. ")",
   [-11] = " (there are as many processes as ulimit -u, or a control group's pids.max, allows: "
     .. "use fewer workers)",
   [-12] = " (there is no memory for a copy of this process: start_method = 'forkserver' "
@@ -341,9 +343,6 @@ local PHASES = { init = "worker_init", exit = "worker_exit" }
 local START_HINT = "it could not be started, or could not load what it needs; "
   .. "see what it wrote to standard error"
 
-local STRANGE_HINT = "the program that was executed for it has not joined the pool; see "
-  .. "$WORKERPOOL_PROGRAM"
-
 local OOM_HINT = "the kernel killed a process for want of memory just then; see memory_limit"
 
 local function crash_of(ending, w, fields)
@@ -354,7 +353,7 @@ local function crash_of(ending, w, fields)
   fields.exit_code = ending.exit_code
   fields.phase = PHASES[ending.phase] or ending.phase
   if ending.phase == "start" and ending.exit_code then fields.hint = START_HINT end
-  if ending.strange then fields.hint = STRANGE_HINT
+  if ending.strange then fields.hint = STRANGE
   elseif ending.signal == SIGKILL and oom.happened() then fields.hint = OOM_HINT end
   return errors.crash(fields)
 end
