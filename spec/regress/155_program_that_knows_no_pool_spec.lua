@@ -13,11 +13,11 @@ describe("a program for workers that does not join", function()
 
   it("is killed: spawn", function()
     assert.are.equal("60000 ms\nsuccess\nexit, strange 1, signal 9, phase 0\n",
-      output("spawn", "/bin/sleep", "100"))
+      output("spawn", "700", "/bin/sleep", "100"))
   end)
 
   it("is killed: forkserver", function()
-    assert.are.equal("60000 ms\nConnection timed out\n", output("server", "/bin/sleep", "100"))
+    assert.are.equal("60000 ms\nConnection timed out\n", output("server", "700", "/bin/sleep", "100"))
   end)
 
   it("is not the host that is called nearly like lua; an interpreter may be named", function()
@@ -37,6 +37,6 @@ describe("a program for workers that does not join", function()
 
   it("may also come to its end", function()
     assert.are.equal("60000 ms\nsuccess\nexit, strange 0, signal 0, phase 0\n",
-      output("spawn", "/bin/true"))
+      output("spawn", "0", "/bin/true"))
   end)
 end)
