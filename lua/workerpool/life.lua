@@ -13,10 +13,12 @@ local Life = {}
 
 -- Everything that a worker needs from its start is found again in its copy
 -- of our memory, by reference.
-local function make_setup(self, f, call)
+local function make_setup(self, f, call, level)
   local opts, known = self.opts, names.new()
   if opts.start_method == "fork" then
+    names.refresh()
     remember.environments(known, 2)
+    remember.stuck(known, level + 1)
     remember.call(known, f)
     remember.call(known, call.worker_init)
     remember.call(known, call.worker_exit)
@@ -134,7 +136,7 @@ function Life:crew_for(f, call, level)
   release_unfit(self, f, call)
   if not self.crew then
     if self.n_jobs > 0 then refusals.daemon(level + 1) end
-    local crew = Crew.new(self.n_jobs, make_setup(self, f, call), level + 1)
+    local crew = Crew.new(self.n_jobs, make_setup(self, f, call, level + 1), level + 1)
     if self.crew then crew:close() -- a finalizer has wanted one meanwhile
     else engage(self, crew) end
   end

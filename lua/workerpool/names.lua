@@ -354,6 +354,24 @@ function Names:remember(value, direct)
   return id
 end
 
+--- Does a value travel by a name?
+---@param value any not nil
+---@return boolean
+function Names.has_name(_, value)
+  return values[value] ~= nil
+end
+
+--- Remembers a function of Lua's if it could not travel by value, and such among those
+--- that it uses.
+---@param f function
+function Names:remember_stuck(f)
+  if self._ids[f] or not snapshot.may_be_stuck(f, values) then return end
+  local list = snapshot.of(f, values)
+  if not snapshot.is_stuck(list, values) then return end
+  self:remember(f)
+  for i = 2, #list do self:remember_stuck(list[i][1]) end
+end
+
 ---@param value any
 ---@return integer? id when the value may travel as a reference now
 function Names:id_of(value)

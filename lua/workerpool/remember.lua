@@ -1,16 +1,17 @@
 -- What is alive when workers are forked is there in each, and may travel as a
--- reference from then on: the functions of the call, and tables of globals.
+-- reference from then on: the functions of the call, tables of globals, and those
+-- functions in the caller's sight that could travel in no other way.
 
 local traceback = require "workerpool.traceback"
 
-local getinfo = debug.getinfo
+local getinfo, getlocal, getupvalue = debug.getinfo, debug.getlocal, debug.getupvalue
 
 -- Some programs run under a table of globals of their own (test runners,
 -- sandboxes). Workers are forked with that table, so functions that are made
 -- later need not carry it along.
 local function environment(known, f)
   for i = 1, math.huge do
-    local name, value = debug.getupvalue(f, i)
+    local name, value = getupvalue(f, i)
     if not name then return end
     if name == "_ENV" and type(value) == "table" and value ~= _G then
       known:remember(value, true)
@@ -52,4 +53,57 @@ local function call(known, f)
   environment(known, f)
 end
 
-return { environments = environments, call = call }
+-- ---- what is in sight ---------------------------------------------------------------
+
+-- Frames whose variables are looked at, and fields of a table that is in one.
+local FRAMES, FIELDS = 50, 100
+
+local function look_at(known, seen, value)
+  if type(value) ~= "function" or seen[value] or known:has_name(value) then return end
+  seen[value] = true
+  if getinfo(value, "S").what ~= "C" then known:remember_stuck(value) end
+end
+
+-- A table may be a module, or a class, of the caller's.
+local function look_into(known, seen, value)
+  if type(value) ~= "table" then return look_at(known, seen, value) end
+  if seen[value] or known:has_name(value) then return end
+  seen[value] = true
+  local left = FIELDS
+  for _, field in next, value do
+    if left == 0 then return end
+    left = left - 1
+    look_at(known, seen, field)
+  end
+end
+
+local function variables(known, seen, get, of)
+  for i = 1, math.huge do
+    local name, value = get(of, i)
+    if not name then return end
+    if value ~= nil then look_into(known, seen, value) end
+  end
+end
+
+local function frame(known, seen, level)
+  local info = getinfo(level + 1, "Sf")
+  if not info then return false end
+  if info.what == "C" then return true end
+  variables(known, seen, function(_, i) return getlocal(level + 3, i) end)
+  variables(known, seen, getupvalue, info.func)
+  return true
+end
+
+--- Remembers functions that cannot travel by value, for a file or a coroutine in their
+--- upvalues: among the variables of the functions on the stack, and global ones.
+---@param known workerpool.Names
+---@param level integer the first, as in debug.getinfo
+local function stuck(known, level)
+  local seen = {}
+  for at = level + 1, level + FRAMES do
+    if not frame(known, seen, at) then break end
+  end
+  for _, value in next, _G do look_into(known, seen, value) end
+end
+
+return { environments = environments, call = call, stuck = stuck }

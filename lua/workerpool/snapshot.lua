@@ -3,7 +3,7 @@
 -- as it was.
 
 local getinfo, getupvalue = debug.getinfo, debug.getupvalue
-local rawequal, type = rawequal, type
+local rawequal, rawget, type = rawequal, rawget, type
 
 local snapshot = {}
 
@@ -90,6 +90,44 @@ function snapshot.is_settled(list, named)
     end
   end
   return true
+end
+
+local CLOSES = { ["function"] = true, userdata = true, thread = true }
+
+local function is_stuck(value, named)
+  local kind = type(value)
+  if kind == "userdata" then
+    local mt = debug.getmetatable(value)
+    return not (type(mt) == "table" and rawget(mt, "__workerpool_pack"))
+  end
+  if kind == "function" then return not named[value] and getinfo(value, "S").what == "C" end
+  return kind == "thread"
+end
+
+--- False for most functions, at less cost than a snapshot.
+---@param f function
+---@param named table
+---@return boolean
+function snapshot.may_be_stuck(f, named)
+  for i = 1, math.huge do
+    local name, value = getupvalue(f, i)
+    if not name then return false end
+    if CLOSES[type(value)] and not named[value] then return true end
+  end
+end
+
+--- Is there something among the upvalues that cannot travel? What is in tables is not
+--- looked at.
+---@param list table
+---@param named table
+---@return boolean
+function snapshot.is_stuck(list, named)
+  for _, entry in ipairs(list) do
+    for i = 1, entry[2].n do
+      if is_stuck(entry[2][i], named) then return true end
+    end
+  end
+  return false
 end
 
 return snapshot
