@@ -80,9 +80,11 @@ typedef struct wp_run {
 
 /*
 ** Runs the parcel. Stack indices: `call` is the first of 1 + n_prefix values,
-** the function and its leading arguments; `handler` turns an error into a
-** value that travels; `seeder` is math.randomseed. Returns 0 or the negative
-** status of a failed reply. The handler may ask wp_run for what happened.
+** the function and its leading arguments; `handler` is called with an error
+** where it is raised, to look at the stack, and returns what is raised in its
+** place; and once more behind that, with it and true, for a value that travels.
+** `seeder` is math.randomseed. Returns 0 or the negative status of a failed
+** reply. The handler may ask wp_run for what happened.
 */
 int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
                  int handler, int seeder);

@@ -162,6 +162,16 @@ static int send_failure(lua_State *L, wp_run *run) {
   return status;
 }
 
+/* The handler saw where the error was raised, and has left it as it was for
+** what closes on the way; now it says what travels.
+** stack: …, error -> …, failure */
+static void describe(lua_State *L, int handler) {
+  lua_pushvalue(L, handler);
+  lua_insert(L, -2);
+  lua_pushboolean(L, 1);
+  (void)lua_pcall(L, 2, 1, 0);
+}
+
 /* Taken off Lua's stack once: asking there for each task took 80 of its 600
 ** instructions. */
 static void prepare_range(lua_State *L, wp_run *run) {
@@ -203,6 +213,7 @@ int wp_run_tasks(lua_State *L, wp_run *run, int call, int n_prefix,
     for (int i = 0; i <= n_prefix; i++) lua_pushvalue(L, call + i);
     int failed = lua_pcall(L, 3 + n_prefix, 0, handler);
     if (failed) {
+      if (failed == LUA_ERRRUN) describe(L, handler);
       /* The handler has left it as it is: see inline.lua. */
       if (wp_is_interrupt(L, -1)) return lua_error(L);
       if (failed != LUA_ERRRUN && run->explain) run->explain(L, run->ud);

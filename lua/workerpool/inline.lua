@@ -92,9 +92,10 @@ end
 -- Ctrl-C in a task is meant for the caller: left as it is, it is raised in
 -- core.run, and ends the call.
 local function describing(handler)
-  return function(err)
+  return function(err, is_over)
     if errors.is_interrupt(err) then return err end
-    local described = handler(err)
+    if not is_over then return handler(err) end -- a frame less: it looks at the stack
+    local described = handler(err, true)
     return debug.getmetatable(err) == Exit and crash_of(err, described) or described
   end
 end

@@ -77,7 +77,7 @@ function Worker.new(link, setup)
     jobs = {},
   }, Worker)
   self.prefix = leading_arguments(setup, self.index)
-  self.handler = function(err) return self:describe(err) end
+  self.handler = function(err, is_over) return self:handle(err, is_over) end
   link:observe(self.spare, picture, function(...) self:tell(...) end)
   if setup.seed then link:seed(setup.seed) end
   if setup.worker_max_memory then link:max_memory(setup.worker_max_memory) end
@@ -118,7 +118,7 @@ function Worker:printed()
   return ok and text or nil
 end
 
--- Runs as the message handler, where the stack of the error still stands.
+-- Called by the message handler, where the stack of the error still stands.
 function Worker:describe(err)
   local stage, task_index = self.link:stage()
   local fields = {
@@ -132,8 +132,20 @@ function Worker:describe(err)
   if stage ~= "decode" then
     fields.args = self:picture_arguments()
   end
-  if stage == "call" then fields.traceback = traceback.of_task(2) end
+  if stage == "call" then fields.traceback = traceback.of_task(3) end
   return errors.new(fields)
+end
+
+-- An error is described where it is raised, but raised as it is: variables of the
+-- task's that are to be closed are closed with what was thrown.
+function Worker:handle(err, is_over)
+  if is_over then
+    local described = self.described
+    self.described = nil
+    return described or err
+  end
+  self.described = self:describe(err)
+  return err
 end
 
 -- ---- init and exit ----------------------------------------------------------
@@ -141,18 +153,21 @@ end
 -- Calls one of the two with the leading arguments; true and its results, or
 -- false and an error that says where it happened.
 function Worker:call_phase(phase, f)
+  local described
   local function on_error(err)
-    return errors.new {
+    described = errors.new {
       message = ("worker_%s: %s"):format(phase, errors.message_of(err)),
       cause = self:travelling(err),
       worker_id = self.index,
       traceback = traceback.of_task(2),
       output = self:printed(),
     }
+    return err
   end
   self.link:phase(phase, true)
   local began = core.now()
   local results = pack(xpcall(f, on_error, unpack(self.prefix, 1, self.prefix.n)))
+  if described and not results[1] then results[2] = described end
   self.link:phase(phase, false)
   if self.link:traced() then self:tell(nil, phase, began, core.now()) end
   return results[1], results

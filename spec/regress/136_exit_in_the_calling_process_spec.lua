@@ -29,6 +29,9 @@ describe("os.exit in a task, with n_jobs = 0", function()
       assert.are.equal(there[field], here[field], field)
     end
     assert.matches("called exit with status 3 while running task 2", here.message)
+    assert.matches("136_exit_in_the_calling_process_spec.lua", here.traceback)
+    local err = error_with(0, function() error("x") end, { 1 })
+    assert.is_nil(err.traceback:find("inline.lua", 1, true))
     assert.are.equal(exit, os.exit)
   end)
 
