@@ -4,6 +4,7 @@
 -- busy while the host computes. What comes back is looked at when the host
 -- next touches the pool: ready, wait, get, poll, or another apply.
 
+local copies = require "workerpool.copies"
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local fifo = require "workerpool.fifo"
@@ -137,6 +138,13 @@ function Queue.new(pool, crew)
   return self
 end
 
+function Queue:use_job(bytes)
+  if bytes == self.job_bytes then return end
+  if self.job then self.crew.engine:retire(self.job) end
+  self.job_function = nil
+  self.job_bytes, self.job = bytes, self.crew:announce(bytes)
+end
+
 -- A task's function is sent by value, for upvalues may have changed since the
 -- last time; the same bytes are the same job. A function that would give the
 -- same bytes again need not be written: that costs half of a small task.
@@ -145,11 +153,7 @@ function Queue:job_for(f, title, level)
   if settled and self.job_function == f and snapshot.is_unchanged(settled) then
     return self.job
   end
-  local bytes = crew:bytes_of(title, level > 0 and level + 1 or 0, f)
-  if bytes ~= self.job_bytes then
-    if self.job then crew.engine:retire(self.job) end
-    self.job_bytes, self.job = bytes, crew:announce(bytes)
-  end
+  self:use_job(crew:bytes_of(title, level > 0 and level + 1 or 0, f))
   self.job_function = f
   self.settled = type(f) == "function" and crew.setup.names:settled(f) or nil
   return self.job
@@ -172,9 +176,11 @@ end
 --- the `level`, as in error().
 function Queue:submit(f, args, opts, title, level)
   local list, job = packed(args), self:job_for(f, title, level + 1)
-  local id = self.last_id + 1
+  local bytes, id = self.job_bytes, self.last_id + 1
   self.last_id = id -- before anything is made, for a finalizer may send a task, too
-  local task = { id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false }
+  local task = {
+    id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false, job_bytes = bytes,
+  }
   self.tasks[id] = task
   self.pending = self.pending + 1
   if opts.task_timeout then self:limit(opts.task_timeout) end
@@ -218,21 +224,37 @@ function Queue:send(task, args, job)
   end
   task.ticket = crew.engine:submit(job, crew.writer, self.id << core.TAG_BITS | task.id, 1,
     flags_of(crew, task.opts), self.pool:target_of(self)) or false
-  if task.ticket then task.args = nil end
+  if task.ticket then task.args, task.job_bytes = nil, nil end
   return task.ticket ~= false
 end
 
--- The same, later: what the function has in its upvalues by now may not travel.
+-- The job of a task that is tried again, or has waited for room.
+function Queue:job_again(task)
+  if task.job_bytes then
+    self:use_job(task.job_bytes)
+  else
+    self:job_for(task.f, nil, 0)
+    task.job_bytes = self.job_bytes
+  end
+  return self.job
+end
+
+-- The same, later: one that is tried again is sent with what its function has in its
+-- upvalues by now, which may not travel.
 function Queue:send_again(task, args)
-  local ok, job = pcall(self.job_for, self, task.f, nil, 0)
+  local ok, job = pcall(self.job_again, self, task)
   if ok then return self:send(task, args, job) end
   if errors.is_interrupt(job) then error(job, 0) end
   if not task.state then self:refuse(task, job) end
   return true
 end
 
+-- What waits for room is what it was when it was asked for: the caller may change it.
+-- What is too deep for a copy is refused when it is sent.
 function Queue:put_off(task, args)
-  task.args = args
+  local ok, copy = pcall(copies.of, args)
+  if not ok and errors.is_interrupt(copy) then error(copy, 0) end
+  task.args = ok and copy or args
   self.overflow:put(task)
 end
 

@@ -11,6 +11,7 @@
 --
 -- `single` marks any of them: its elements are not to be unpacked.
 
+local copies = require "workerpool.copies"
 local kinds = require "workerpool.kinds"
 local range = require "workerpool.range"
 
@@ -143,15 +144,14 @@ local function keep(chunk, i, value, ...)
   return true
 end
 
-local function pull_lists(pull, chunk, most)
-  local count = 0
+local function pull_lists(pull, chunk, count, most)
   while count < most and keep(chunk, count + 1, pull()) do count = count + 1 end
   return count
 end
 
 -- The same where elements are not to be unpacked: it takes a third of the time.
-local function pull_whole(pull, chunk, most)
-  for i = 1, most do
+local function pull_whole(pull, chunk, count, most)
+  for i = count + 1, most do
     local value = pull()
     if value == nil then return i - 1 end
     chunk[i] = value
@@ -159,15 +159,46 @@ local function pull_whole(pull, chunk, most)
   return most
 end
 
+-- Some iterators fill the same table for each element, as cursors of databases do. Such
+-- a one has changed the first element when it gives the second; from then on each is
+-- copied when it comes. A first one of more fields than this is taken for fresh.
+local WATCHED = 10000
+
+local function watch(self, chunk, i)
+  if self._reuses then
+    chunk[i] = copies.of(chunk[i])
+  elseif self.taken + i == 1 then
+    self._first = copies.is_small(chunk[i], WATCHED) and chunk[i]
+    self._as_it_was = copies.of(self._first)
+  else
+    self._reuses = not copies.is_same(self._first, self._as_it_was)
+    if self._reuses then
+      if i > 1 then chunk[i - 1] = self._as_it_was end
+      chunk[i] = copies.of(chunk[i])
+    end
+    self._first, self._as_it_was = nil, nil
+  end
+end
+
+local function pull_some(self, chunk, most)
+  local pull = self.single and pull_whole or pull_lists
+  local count = 0
+  while self._reuses ~= false and count < most do
+    if pull(self._tasks, chunk, count, count + 1) == count then return count end
+    count = count + 1
+    watch(self, chunk, count)
+  end
+  return pull(self._tasks, chunk, count, most)
+end
+
 -- The source counts as ended while the iterator runs, so that one which
 -- raised is not called again.
 local function take_iterated(self, n)
   local chunk, count = {}, 0
   if not self._ended then
-    local pull = self.single and pull_whole or pull_lists
     local most = math.min(n, self._limit - self.taken)
     self._ended = true
-    count = pull(self._tasks, chunk, most)
+    count = pull_some(self, chunk, most)
     self.taken = self.taken + count
     self._ended = count < most or self.taken == self._limit
     if self._ended then self.length = self.taken end

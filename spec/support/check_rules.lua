@@ -56,7 +56,7 @@ local ALLOCATES = { ["src/base.c"] = true }
 -- workerpool.core, also not through another module.
 local PURE = {
   "kinds", "meter", "options", "preview", "spelling", "range", "sizer",
-  "source", "chunk", "order", "waiting", "fifo",
+  "source", "chunk", "order", "waiting", "fifo", "copies",
 }
 
 -- Longer files are two rooms. Annotations are made by a program.
