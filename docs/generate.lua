@@ -253,7 +253,7 @@ local function reference()
   write_module()
   write_class("WorkerPool", "WorkerPool", POOL)
   check_methods("WorkerPool", workerpool.WorkerPool, POOL)
-  write_class("AsyncResult", "AsyncResult", { "async.lua" })
+  write_class("AsyncResult", "AsyncResult", { "async_result.lua" })
   write_error_fields()
   write_class("Objects with a lock: Lock, Array, Value", "Lockable", { SHARED })
   for _, class in ipairs { "Array", "Value", "Event", "Semaphore", "Barrier", "Queue", "Dict" } do

@@ -3,6 +3,7 @@
 
 local Run = require "workerpool.map"
 local async = require "workerpool.async"
+local async_result = require "workerpool.async_result"
 local core = require "workerpool.core"
 local cpus = require "workerpool.cpus"
 local errors = require "workerpool.errors"
@@ -286,7 +287,7 @@ end
 function WorkerPool:apply_async(f, args, opts)
   local queue, task = submit(self, "apply_async", f, args, opts, 3)
   queue:relieve()
-  return queue:result_of(task)
+  return async_result.new(queue, task)
 end
 
 --- Calls f with the list of arguments in a worker, waits, and returns what f
@@ -330,7 +331,7 @@ end
 ---@return workerpool.AsyncResult?
 function WorkerPool:wait_any(list, timeout)
   check_owner(self, "wait_any", 2)
-  async.check_results(list, self, "wait_any", 2)
+  async_result.check_list(list, self, "wait_any", 2)
   options.check_seconds(timeout, "wait_any: timeout", 2)
   local found
   local function any()
