@@ -9,6 +9,7 @@
 **   codec:decode(string, offset) -> next offset, values...
 **     The message begins at the offset, counted from 1; more may follow.
 **   codec:trust([trusted = true])
+**   codec:is_busy() -> does it call somebody's code in the midst of a message?
 **   core.note_name(value)
 **     The table or userdata may travel by name (for names.lua).
 */
@@ -72,6 +73,11 @@ static int trust(lua_State *L) {
   return 0;
 }
 
+static int is_busy(lua_State *L) {
+  lua_pushboolean(L, wp_codec_is_busy(wp_codec_check(L, 1)));
+  return 1;
+}
+
 static int note_name(lua_State *L) {
   luaL_checkany(L, 1);
   wp_codec_note(L, 1);
@@ -84,6 +90,7 @@ static void add_methods(lua_State *L) {
                                      {"encode_as", encode_as},
                                      {"decode", decode},
                                      {"trust", trust},
+                                     {"is_busy", is_busy},
                                      {NULL, NULL}};
   wp_codec_new(L);
   lua_getmetatable(L, -1);

@@ -25,7 +25,8 @@
 **   engine:completed() -> number of tasks; engine:noted() -> see link:note
 ** The host's own:
 **   engine:fileno()   engine:alarm([seconds]): fileno is readable then, too
-**   engine:is_reading() -> whether the data of an event is being read just now
+**   engine:is_reading() -> whether the data of an event is being read just now,
+**     whether it is to be
 ** What comes back is in bind_event.c.
 */
 #include "bind_engine.h"
@@ -133,7 +134,8 @@ void wp_lua_engine_check_idle(lua_State *L, const wp_lua_engine *e) {
 static int engine_is_reading(lua_State *L) {
   wp_lua_engine *e = luaL_checkudata(L, 1, WP_ENGINE_NAME);
   lua_pushboolean(L, e->reading > 0);
-  return 1;
+  lua_pushboolean(L, e->is_unread);
+  return 2;
 }
 
 #define MOST_WORDS 16

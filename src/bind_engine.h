@@ -15,6 +15,7 @@ typedef struct wp_lua_engine {
   pid_t owner;
   wp_event event;     /* the last one */
   int holds, is_held; /* an event comes again until it is taken */
+  int is_unread;      /* somebody is to read it yet, and no other may come */
   int reading;        /* how often its data is being read just now */
   int is_closing;     /* it has been closed meanwhile */
   wp_thread_states *threads; /* "threading" */

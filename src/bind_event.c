@@ -4,11 +4,14 @@
 **
 **   engine:next(seconds) -> kind, worker, tag, first, count, last, elapsed
 **     kinds: "result", "message", "exit", "timeout", "interrupted", and
-**     "output", worker, stream (1, 2), text, tag of the task if marked
+**     "output", worker, stream (1, 2), text, tag of the task if marked, and
+**     "unread": the last one has not been read, and stays until it is released
 **   engine:more() likewise, but does not wait and makes no system call
 **   engine:take([true]): the event does not come again; once true was given, it
 **     does until then
 **   engine:settle(): likewise, and nobody reads it any more
+**   engine:release(): what was to be read of it has been. So say values, and
+**     read where nothing has failed, themselves
 **   engine:read(codec, base, lists, failures) -> n, bytes   of a result event
 **   engine:values(codec) -> values…                  of a message event
 **   engine:ending() -> table                         of an exit event
@@ -74,7 +77,14 @@ static int push_answer(lua_State *L, wp_lua_engine *e, int got) {
   if (got < 0) return wp_push_failure(L, got);
   if (got == 0) return lua_pushliteral(L, "timeout"), 1;
   e->is_held = e->holds;
+  e->is_unread = e->event.type != WP_EVENT_OUTPUT;
   return push_event(L, e);
+}
+
+/* Between an event and its reading the collector may call a finalizer, which
+** may wait for another: this one would be lost. */
+static int answer_unread(lua_State *L) {
+  return lua_pushliteral(L, "unread"), 1;
 }
 
 /* A hook that a signal set just before the wait must not lie until its end. */
@@ -83,6 +93,7 @@ static int push_answer(lua_State *L, wp_lua_engine *e, int got) {
 static int engine_next(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_lua_engine_check_idle(L, e);
+  if (e->is_unread) return answer_unread(L);
   if (e->is_held) return push_event(L, e);
   int wanted_ms = to_ms(L, 2);
   int is_nap = wanted_ms > LONGEST_NAP_MS;
@@ -96,6 +107,7 @@ static int engine_next(lua_State *L) {
 static int engine_more(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
   wp_lua_engine_check_idle(L, e);
+  if (e->is_unread) return answer_unread(L);
   if (e->is_held) return push_event(L, e);
   return push_answer(L, e, wp_more(e->pool, &e->event));
 }
@@ -109,8 +121,13 @@ static int engine_take(lua_State *L) {
 
 static int engine_settle(lua_State *L) {
   wp_lua_engine *e = wp_lua_engine_check(L);
-  e->is_held = 0;
+  e->is_held = e->is_unread = 0;
   wp_settle(e->pool);
+  return 0;
+}
+
+static int engine_release(lua_State *L) {
+  wp_lua_engine_check(L)->is_unread = 0;
   return 0;
 }
 
@@ -123,8 +140,10 @@ static int take_results(lua_State *L) {
   const wp_event *v = &e->event;
   luaL_checktype(L, 4, LUA_TTABLE);
   luaL_checktype(L, 5, LUA_TTABLE);
-  lua_pushinteger(
-      L, wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5));
+  lua_Integer n =
+      wp_results_read(L, c, v->data, v->length, v->count, base, 4, 5);
+  if (n == 0) e->is_unread = 0;
+  lua_pushinteger(L, n);
   lua_pushinteger(L, (lua_Integer)v->length);
   return 2;
 }
@@ -138,6 +157,7 @@ static int take_values(lua_State *L) {
   wp_codec *c = wp_codec_check(L, 2);
   int n;
   wp_codec_read(L, c, e->event.data, e->event.length, &n);
+  e->is_unread = 0;
   return n;
 }
 
@@ -200,6 +220,7 @@ void wp_bind_event(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"next", engine_next},     {"more", engine_more},
       {"take", engine_take},     {"settle", engine_settle},
+      {"release", engine_release},
       {"read", engine_read},
       {"values", engine_values}, {"ending", engine_ending},
       {"again", engine_again},   {"arguments", engine_arguments},

@@ -103,6 +103,8 @@ wp_codec *wp_codec_check(lua_State *L, int index) {
 
 wp_bytes *wp_codec_output(wp_codec *c) { return &c->out; }
 
+int wp_codec_is_busy(const wp_codec *c) { return c->state == WP_BUSY; }
+
 void wp_codec_trust(wp_codec *c, int trusted) { c->trusted = trusted != 0; }
 
 void wp_codec_push(lua_State *L, wp_codec *c) {
@@ -174,7 +176,7 @@ void wp_codec_prepare(lua_State *L, wp_codec *c) {
   lua_insert(L, -2);
   lua_setiuservalue(L, -3, WP_OWN_NAMES);
   lua_pushnil(L);
-  lua_call(L, 1, 0);
+  if (wp_codec_call(L, c, 1, 0) != LUA_OK) lua_error(L);
   lua_pop(L, 1);
   c->ready = 1;
 }

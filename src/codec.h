@@ -90,6 +90,10 @@ size_t wp_codec_skip(const unsigned char *data, size_t len);
 */
 void wp_codec_trust(wp_codec *c, int trusted);
 
+/* Whether it has called somebody's code in the midst of a message: what packs
+** or unpacks an object, or a finalizer where something had to be made. */
+int wp_codec_is_busy(const wp_codec *c);
+
 /* Whether large strings that are read make the collector generational, with
 ** little to do for each: for who owns the state. See codec_large.c. */
 void wp_codec_collect_young(wp_codec *c, int young);

@@ -6,14 +6,13 @@
 
 local copies = require "workerpool.copies"
 local core = require "workerpool.core"
+local crash = require "workerpool.crash"
 local errors = require "workerpool.errors"
 local fifo = require "workerpool.fifo"
 local snapshot = require "workerpool.snapshot"
 local source = require "workerpool.source"
 
 local unpack, pack = table.unpack, table.pack
-
--- ---- all of one pool -----------------------------------------------------------
 
 local Queue = { __name = "workerpool.AsyncQueue", takes_events = true }
 Queue.__index = Queue
@@ -23,7 +22,6 @@ function Queue.new(pool, crew)
     pool = pool, crew = crew,
     pid = core.getpid(),
     tasks = {},    -- by id, until they are over
-    last_id = 0,
     pending = 0,
     handled = 0,   -- results that have come in
     overflow = fifo.new(), -- tasks that the engine had no room for
@@ -44,15 +42,28 @@ end
 -- A task's function is sent by value, for upvalues may have changed since the
 -- last time; the same bytes are the same job. A function that would give the
 -- same bytes again need not be written: that costs half of a small task.
+-- Nil when the pool has let go of us meanwhile. Raises where f cannot travel, as `title`
+-- and at the `level`, as in error(); 0: no position.
 function Queue:job_for(f, title, level)
-  local crew, settled = self.crew, self.settled
-  if settled and self.job_function == f and snapshot.is_unchanged(settled) then
-    return self.job
+  local crew, before = self.crew, self.job
+  if before and before.f == f and before.settled and snapshot.is_unchanged(before.settled) then
+    return before
   end
-  self:use_job(crew:bytes_of(title, level > 0 and level + 1 or 0, f))
-  self.job_function = f
-  self.settled = type(f) == "function" and crew.setup.names:settled(f) or nil
-  return self.job
+  -- What it closes over is looked at first: it may change while it is written.
+  local job = { f = f, settled = type(f) == "function" and crew.setup.names:settled(f) or nil }
+  job.bytes = crew:bytes_of(title, level > 0 and level + 1 or 0, f)
+  return self:take_job(job)
+end
+
+-- A finalizer may have sent another function just now, so what a job was does not count.
+function Queue:take_job(job)
+  local crew, before = self.crew, self.job
+  if crew.closed then return nil end
+  local is_same = before and before.bytes == job.bytes
+  job.handle = is_same and before.handle or crew:announce(job.bytes)
+  self.job = job
+  if before and not is_same then crew.engine:retire(before.handle) end
+  return job
 end
 
 -- More than MOST_ARGUMENTS no stack takes: they are refused when they are sent.
@@ -69,14 +80,17 @@ end
 
 --- Sends a task, and returns it: its `state` is false until it is over, then
 --- "done" or "failed". Raises where the function cannot travel, as `title` and at
---- the `level`, as in error().
+--- the `level`, as in error(). Nil when the pool has let go of us meanwhile: what is
+--- made here may have a finalizer called, or what packs an upvalue.
 function Queue:submit(f, args, opts, title, level)
-  local list, job = packed(args), self:job_for(f, title, level + 1)
-  local bytes, id = self.job_bytes, self.last_id + 1
-  self.last_id = id -- before anything is made, for a finalizer may send a task, too
+  local pool, list, job = self.pool, packed(args), self:job_for(f, title, level + 1)
   local task = {
-    id = id, f = f, opts = opts, attempt = 1, ticket = false, state = false, job_bytes = bytes,
+    id = 0, f = f, opts = opts, attempt = 1, ticket = false, state = false,
+    job_bytes = job and job.bytes,
   }
+  if pool.queue ~= self or not job then return nil end
+  local id = pool.last_task_id + 1
+  task.id, pool.last_task_id = id, id
   self.tasks[id] = task
   self.pending = self.pending + 1
   if opts.task_timeout then self:limit(opts.task_timeout) end
@@ -104,7 +118,8 @@ function Queue:refuse(task, err)
 end
 
 -- False when the engine has no room. One that has been sent is read again from
--- its parcel when it is tried again. What packs its arguments may have ended it.
+-- its parcel when it is tried again. What packs its arguments, or a finalizer then,
+-- may have ended it, or sent another function, whose job has taken the place of this.
 function Queue:send(task, args, job)
   local crew = self.crew
   local written, err = core.write_tasks(crew.writer, { args }, 1, 1, false)
@@ -113,7 +128,8 @@ function Queue:send(task, args, job)
     self:refuse(task, err)
     return true
   end
-  task.ticket = crew.engine:submit(job, crew.writer, self.id << core.TAG_BITS | task.id, 1,
+  if self.job ~= job then return self:send_again(task, args) end
+  task.ticket = crew.engine:submit(job.handle, crew.writer, self.id << core.TAG_BITS | task.id, 1,
     flags_of(crew, task.opts), self.pool:target_of(self)) or false
   if task.ticket then task.args, task.job_bytes = nil, nil end
   return task.ticket ~= false
@@ -121,20 +137,21 @@ end
 
 -- The job of a task that is tried again, or has waited for room.
 function Queue:job_again(task)
-  if task.job_bytes then
-    self:use_job(task.job_bytes)
-  else
-    self:job_for(task.f, nil, 0)
-    task.job_bytes = self.job_bytes
+  local bytes = task.job_bytes
+  if not bytes then
+    local job = self:job_for(task.f, nil, 0)
+    task.job_bytes = job and job.bytes
+    return job
   end
-  return self.job
+  local before = self.job
+  return before and before.bytes == bytes and before or self:take_job { bytes = bytes }
 end
 
 -- The same, later: one that is tried again is sent with what its function has in its
 -- upvalues by now, which may not travel.
 function Queue:send_again(task, args)
   local ok, job = pcall(self.job_again, self, task)
-  if ok then return self:send(task, args, job) end
+  if ok and job then return self:send(task, args, job) end
   if errors.is_interrupt(job) then error(job, 0) end
   if not task.state then self:refuse(task, job) end
   return true
@@ -167,12 +184,15 @@ end
 
 -- ---- what comes back -------------------------------------------------------------
 
+-- A task is over once: false when it has been before.
 function Queue:book(task, values, err)
+  if self.tasks[task.id] ~= task then return false end
   task.values, task.error = values, err
   task.state = values and "done" or "failed"
   self.handled = self.handled + 1
   self.pending = self.pending - 1
   self.tasks[task.id] = nil
+  return true
 end
 
 local function call_back(task)
@@ -201,8 +221,7 @@ end
 -- Bookkeeping first, the user's code last: it may do anything with the pool,
 -- and find each task as what it is.
 function Queue:settle(task, values, err)
-  self:book(task, values, err)
-  self:protected(call_back, task)
+  if self:book(task, values, err) then self:protected(call_back, task) end
 end
 
 -- Calls what is to hear of the event at hand, which has been booked. What
@@ -240,6 +259,7 @@ function Queue:read_result(task, id, w)
   self.lists = lists
   if err == nil then return values end
   local args = task and task.opts.retries > 0 and self.crew:arguments_at(0) or nil
+  self.crew:release()
   return nil, errors.from(err, id, w), args
 end
 
@@ -251,10 +271,7 @@ function Queue:result(id, _, count, _, _, w)
   -- Or this one, which comes again until it is settled.
   if self.tasks[id] ~= task or task and task.attempt ~= attempt then return end
   if not task then return self.crew:settle() end
-  if values then
-    self:book(task, values)
-    return self:conclude(task, true)
-  end
+  if values then return self:conclude(task, self:book(task, values)) end
   self:conclude(task, self:failed(task, err, args))
 end
 
@@ -272,21 +289,31 @@ function Queue:failed(task, err, args)
     if not self:send_again(task, args) then self:put_off(task, args) end
     return false
   end
-  self:book(task, nil, err)
-  return true
+  return self:book(task, nil, err)
+end
+
+-- A task whose worker was killed for another's sake goes to the next one, maybe
+-- later. False when nobody can read what it was to be called with.
+function Queue:pass_on(task, first, count)
+  task.ticket = self.crew.engine:again(first, count) or false
+  if task.ticket then return true end
+  local args = self.crew:arguments_at(first)
+  if args then self:put_off(task, args) end
+  return args ~= nil
 end
 
 function Queue:lost(index, first, count, ending, w)
   local task = self.tasks[index + first]
   if not task then return self.crew:settle() end
-  if ending.innocent and not task.cancelled then
-    task.ticket = self.crew.engine:again(first, count)
+  if ending.innocent and not task.cancelled and self:pass_on(task, first, count) then
     return self.crew:settle()
   end
-  local args = self.crew:arguments_at(first)
-  local err = self.crew.crash_of(ending, w, {
+  local args, attempt = self.crew:arguments_at(first), task.attempt
+  self.crew:release()
+  local err = crash.of(ending, w, {
     task_index = task.id, args = args and errors.preview(args) or nil,
   })
+  if task.state or task.attempt ~= attempt then return end
   self:conclude(task, self:failed(task, err, args), ending.output)
 end
 
@@ -313,8 +340,11 @@ function Queue:end_all(err)
   for _, task in pairs(self.tasks) do ended[#ended + 1] = task end
   table.sort(ended, function(a, b) return a.id < b.id end)
   self.overflow = fifo.new()
-  for _, task in ipairs(ended) do self:book(task, nil, err) end
-  return ended
+  local told = {}
+  for _, task in ipairs(ended) do
+    if self:book(task, nil, err) then told[#told + 1] = task end
+  end
+  return told
 end
 
 --- Calls the callbacks of tasks that have been ended.
@@ -346,12 +376,13 @@ end
 
 --- Makes room when more has been sent than the engine takes.
 function Queue:relieve()
-  if self:has_overflow() then self:protected(self.poll, self, 0) end
+  if self:has_overflow() and not self.crew:is_occupied() then self:protected(self.poll, self, 0) end
 end
 
 --- Handles what has come in, for at most `seconds`; returns the number of
 --- results. Never more than there are tasks now: callbacks may send others.
 function Queue:poll(seconds)
+  self.crew:check_waiting()
   self:raise_deferred()
   self:send_overflow()
   local before, deadline = self.handled, core.now() + (seconds or 0)
@@ -366,6 +397,7 @@ end
 
 --- Waits until condition() is true; false when time is up.
 function Queue:wait(condition, timeout)
+  self.crew:check_waiting()
   local deadline = timeout and core.now() + timeout
   while not condition() do
     self:raise_deferred()

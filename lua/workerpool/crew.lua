@@ -13,10 +13,12 @@
 
 local clock = require "workerpool.clock"
 local core = require "workerpool.core"
+local crash = require "workerpool.crash"
 local errors = require "workerpool.errors"
 local FalseStarts = require "workerpool.false_starts"
 local Inline = require "workerpool.inline"
 local leaving = require "workerpool.leaving"
+local occupied = require "workerpool.occupied"
 local oom = require "workerpool.oom"
 local output = require "workerpool.output"
 local start = require "workerpool.start"
@@ -28,15 +30,12 @@ local MESSAGES = worker.MESSAGES
 local MOST_OWNERS = (1 << 63 - TAG_BITS) - 1
 local STARTING = 0 -- see WP_IN_… in src/workerpool.h
 
-local STRANGE = "the program that was executed for it has not joined the pool; see "
-  .. "$WORKERPOOL_PROGRAM"
-
 -- What may help when there is no worker, by the system's word: -ECHILD, -ETIMEDOUT,
 -- -EAGAIN, -ENOMEM.
 local CURES = {
   [-10] = " (the forkserver ends as often as it is started; see what it wrote to "
     .. "standard error)",
-  [-110] = " (" .. STRANGE .. ")",
+  [-110] = " (" .. crash.STRANGE .. ")",
   [-11] = " (there are as many processes as ulimit -u, or a control group's pids.max, allows: "
     .. "use fewer workers)",
   [-12] = " (there is no memory for a copy of this process: start_method = 'forkserver' "
@@ -47,6 +46,7 @@ local RETRY_SECONDS = 0.25 -- until a worker that could not be replaced is tried
 local Crew = { __name = "workerpool.Crew" }
 Crew.__index = Crew
 leaving.extend(Crew)
+occupied.extend(Crew)
 
 -- A fork copies one thread; locks that others hold stay locked in the copy.
 local has_warned = false
@@ -108,13 +108,21 @@ end
 
 -- ---- workers ----------------------------------------------------------------
 
-function Crew:launch(w)
-  if self.setup.start_method == "fork" and not self.frozen then
-    self.frozen = core.freeze(not self.has_started)
-    self.has_started = true
+-- To freeze is to collect, and a finalizer may start workers, too, or have us closed.
+function Crew:freeze()
+  local frozen = core.freeze(not self.has_started)
+  self.has_started = true
+  if not (self.frozen or self.closed) then
+    self.frozen = frozen
+  elseif frozen then
+    core.thaw()
   end
-  -- To freeze is to collect, and a finalizer may have asked for it, too.
-  if self.engine:running(w) then return true end
+end
+
+function Crew:launch(w)
+  if self.setup.start_method == "fork" and not self.frozen then self:freeze() end
+  -- A finalizer may have asked for it, too.
+  if self.closed or self.engine:running(w) then return true end
   local ok, message, status = self.engine:start(w)
   if ok then
     self.expected[w] = nil
@@ -156,7 +164,6 @@ end
 -- Makes sure that the first n workers live.
 function Crew:ensure(n)
   while self:pump(0) do end -- deaths that nobody has looked at yet
-  if self.closed then return end
   self.wanted = math.max(n, 1, self.wanted)
   for w = 0, self.wanted - 1 do
     if not self.engine:running(w) then self:start(w) end
@@ -254,6 +261,12 @@ function Crew:settle()
   self.engine:settle()
 end
 
+--- What was to be read of the event at hand has been. Called before code of the user's,
+--- which may wait for the next one.
+function Crew:release()
+  self.engine:release()
+end
+
 function Crew:take_for(owner)
   if self.holds and not (owner and owner.takes_events) then self.engine:take() end
 end
@@ -323,7 +336,8 @@ function on_event.result(self, w, tag, first, count, last, elapsed)
   local owner = self.owners[tag >> TAG_BITS]
   self.false_starts:forget()
   if self.holds then self:take_for(owner) end
-  if owner then owner:result(tag & TAG_INDEX, first, count, last, elapsed, w) end
+  if not owner then return self:release() end
+  owner:result(tag & TAG_INDEX, first, count, last, elapsed, w)
 end
 
 function on_event.output(self, w, stream, text, tag)
@@ -335,27 +349,7 @@ function on_event.message(self, w, tag, kind)
   local handle = on_message[kind]
   self:take()
   if handle then handle(self, w, tag) end
-end
-
--- The phases as the engine and as errors.crash call them.
-local PHASES = { init = "worker_init", exit = "worker_exit" }
-
-local START_HINT = "it could not be started, or could not load what it needs; "
-  .. "see what it wrote to standard error"
-
-local OOM_HINT = "the kernel killed a process for want of memory just then; see memory_limit"
-
-local function crash_of(ending, w, fields)
-  fields = fields or {}
-  fields.worker_id, fields.output = w, ending.output
-  if ending.timeout then return clock.error_of(ending, fields) end
-  fields.signal = ending.signal
-  fields.exit_code = ending.exit_code
-  fields.phase = PHASES[ending.phase] or ending.phase
-  if ending.phase == "start" and ending.exit_code then fields.hint = START_HINT end
-  if ending.strange then fields.hint = STRANGE
-  elseif ending.signal == SIGKILL and oom.happened() then fields.hint = OOM_HINT end
-  return errors.crash(fields)
+  self:release()
 end
 
 function Crew:has_sound_worker()
@@ -369,7 +363,7 @@ end
 function Crew:bury_idle(w, ending)
   if ending.innocent or self.closing then return end
   if ending.phase == "exit" then
-    self.phase_error = self.phase_error or crash_of(ending, w)
+    self.phase_error = self.phase_error or crash.of(ending, w)
     return
   end
   -- Somebody killed it between two tasks, or behind the last result of one: it
@@ -380,12 +374,13 @@ function Crew:bury_idle(w, ending)
   local enough = ending.strange
     or self.false_starts:is_enough(w, ending, self:has_sound_worker())
   if enough or ending.phase == "init" and FalseStarts.is_known(ending) then
-    self:give_up(crash_of(ending, w))
+    self:give_up(crash.of(ending, w))
   end
 end
 
 function on_event.exit(self, w, tag, first, count)
   local ending = self.engine:ending()
+  if self.closed then return end
   local expected = self.expected[w]
   self.expected[w] = nil
   self.clock:explain(w, ending, tag and tag + first)
@@ -401,6 +396,7 @@ function on_event.exit(self, w, tag, first, count)
   if owner then
     owner:lost(tag & TAG_INDEX, first, count, ending, w)
   elseif not expected or ending.timeout or ending.in_phase then
+    self:release()
     self:bury_idle(w, ending)
   end
   self:settle()
@@ -447,10 +443,12 @@ function Crew:dispatch(kind, ...)
   elseif kind == nil then
     self.broken, self.hopeless = true, true
     if not self.closing then error("pool: " .. tostring((...)), 0) end
+  elseif kind == "unread" then
+    self:check_unread()
+    self:release()
+    return self:more()
   end
   return false
 end
-
-Crew.crash_of = crash_of
 
 return Crew

@@ -11,12 +11,13 @@ local function none() return 0 end
 local Ended = {
   alive = none, pending = none, completed = none, noted = none,
   running = function() return false end,
-  is_reading = function() return false end,
+  is_reading = function() return false, false end,
   abandon = function() return {} end,
   next = function() return "timeout" end,
   more = function() return "timeout" end,
 }
-for _, name in ipairs { "kill", "measure", "retire", "set_output", "settle", "stop", "take" } do
+for _, name in ipairs { "kill", "measure", "release", "retire", "set_output", "settle", "stop",
+  "take" } do
   Ended[name] = nothing
 end
 

@@ -115,6 +115,7 @@ function Failures:settle_failures(tag_index, first, count, w)
   local failures = self.failures
   self.failures = {}
   local arguments = self:arguments_of(failures, tag_index, w)
+  self.crew:release()
   for index = tag_index + first, tag_index + first + count - 1 do
     if self.over or self.error then return end
     if failures[index] then self:decide(index, failures[index], arguments[index]) end

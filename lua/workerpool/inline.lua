@@ -132,7 +132,8 @@ end
 function Engine.new(setup)
   return setmetatable({
     setup = setup, state = "absent", parcels = {}, first = 1, last = 0,
-    events = fifo.new(), event = nil, n_completed = 0,
+    events = fifo.new(), event = nil, is_unread = false, n_completed = 0,
+    steps = 0, -- parcels that are being run: a task, or a finalizer then, may come back here
   }, Engine)
 end
 
@@ -189,7 +190,8 @@ function Engine:pid() return core.getpid() end
 function Engine:alarm() return self end
 function Engine:fileno() return nil, "a pool with n_jobs = 0 has no descriptor" end
 function Engine:claimant() return nil end
-function Engine:is_reading() return false end
+function Engine:is_reading() return false, self.is_unread end
+function Engine:release() self.is_unread = false end
 function Engine:holding() return nil end
 function Engine:noted() return 0 end
 function Engine:set_output() end
@@ -236,8 +238,9 @@ end
 -- A parcel whose run is interrupted is the next one again.
 local Step = {}
 Step.__close = function(step, thrown)
-  if thrown == nil then return end
   local engine = step.engine
+  engine.steps = engine.steps - 1
+  if thrown == nil then return end
   engine.parcels[step.ticket] = step.parcel
   engine.first = math.min(engine.first, step.ticket)
 end
@@ -245,7 +248,7 @@ end
 function Engine:run(parcel)
   local ticket = self.first
   local _ <close> = setmetatable({ engine = self, ticket = ticket, parcel = parcel }, Step)
-  self.first = ticket + 1
+  self.first, self.steps = ticket + 1, self.steps + 1
   self.parcels[ticket] = nil
   self.link.parcel = parcel
   self.worker:step(parcel.job)
@@ -275,12 +278,13 @@ function Engine:take(always)
 end
 
 function Engine:settle()
-  self.held = nil
+  self.held, self.is_unread = nil, false
 end
 
 --- Waits where there is nothing to work for: a task is to be tried again later.
 ---@param seconds? number
 function Engine:next(seconds)
+  if self.is_unread then return "unread" end
   if self.held then return self:tell(self.held) end
   if not self:has_event() then self:work() end
   local event = self.events[self.events.first]
@@ -288,6 +292,9 @@ function Engine:next(seconds)
     self.held = self.holds and event or nil -- before it is gone: Ctrl-C may come between
     self.events:pop()
     return self:tell(event)
+  end
+  if not seconds and self.steps > 0 then
+    error("a finalizer or a task cannot wait for the task that it interrupts", 0)
   end
   if seconds and self.state == "running" then core.sleep(math.min(seconds, LONGEST_SLEEP)) end
   return "timeout"
@@ -299,12 +306,12 @@ end
 
 --- What is here without working for it.
 function Engine:more()
-  if self.held or self:has_event() then return self:next() end
+  if self.held or self.is_unread or self:has_event() then return self:next() end
   return "timeout"
 end
 
 function Engine:tell(event)
-  self.event = event
+  self.event, self.is_unread = event, event[1] ~= "exit"
   if event[1] == "result" then
     return "result", 0, event.tag, 0, event.count, true, event.elapsed
   elseif event[1] == "message" then
@@ -316,11 +323,15 @@ end
 
 function Engine:read(codec, base, lists, failures)
   local event = self.event
-  return core.read_results(codec, event.data, event.count, base, lists, failures), #event.data
+  local failed = core.read_results(codec, event.data, event.count, base, lists, failures)
+  self.is_unread = self.is_unread and failed > 0
+  return failed, #event.data
 end
 
 function Engine:values(codec)
-  return codec:decode(self.event.data)
+  local data = self.event.data
+  self.is_unread = false -- a text of ours, which stays
+  return codec:decode(data)
 end
 
 function Engine:arguments(codec, index)

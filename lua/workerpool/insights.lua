@@ -125,12 +125,22 @@ local function watch(crew)
   return self
 end
 
+-- Nil when the workers have ended: by a finalizer, that may be between two readings.
+function Insights:figures(w)
+  return self.engine and self.engine:figures(w - 1)
+end
+
 -- Workers that are kept alive wait between calls, too. That is no sign of
 -- anything, so it is left out: from `pause` to `resume`.
 function Insights:pause()
-  if not self.engine or self.paused then return end
-  self.paused = {}
-  for w = 1, self.size do self.paused[w] = self.engine:figures(w - 1).input end
+  if self.paused then return end
+  local paused = {}
+  for w = 1, self.size do
+    local reading = self:figures(w)
+    if not reading then return end
+    paused[w] = reading.input
+  end
+  self.paused = paused
 end
 
 function Insights:pause_of(w, input)
@@ -139,19 +149,21 @@ function Insights:pause_of(w, input)
 end
 
 function Insights:resume()
-  if not self.engine or not self.paused then return end
+  if not self.paused then return end
   for w = 1, self.size do
-    self.pauses[w] = self:pause_of(w, self.engine:figures(w - 1).input)
+    local reading = self:figures(w)
+    if not reading then return end
+    self.pauses[w] = self:pause_of(w, reading.input)
   end
   self.paused = nil
 end
 
 ---@return table[] readings
 function Insights:read()
-  if not self.engine then return self.last end
   local readings = {}
   for w = 1, self.size do
-    local reading = self.engine:figures(w - 1)
+    local reading = self:figures(w)
+    if not reading then return self.last end
     reading.input = max(reading.input - self:pause_of(w, reading.input), 0)
     readings[w] = reading
   end

@@ -43,7 +43,7 @@ end
 function Ending:pump_to_the_end(seconds)
   local ok, handled = pcall(self.pump, self, seconds)
   if ok then return handled end
-  if self.broken or self.engine:is_reading() or errors.is_interrupt(handled) then
+  if self.broken or self:is_reading() or errors.is_interrupt(handled) then
     error(handled, 0)
   end
   self.phase_error = self.phase_error or handled
@@ -52,6 +52,7 @@ end
 
 --- Waits until a queue has nothing left to do, also of what its callbacks send.
 function Ending:finish(queue)
+  self:check_waiting()
   local _ <close> = setmetatable({ crew = self }, Leaving)
   while queue.pending > 0 and not self.closed do
     self:revive()
@@ -91,7 +92,7 @@ end
 function Ending:kill_all()
   self:kill_now()
   -- While an event is read, those that are left are buried with the engine.
-  while self.engine:alive() > 0 and not self.broken and not self.engine:is_reading() do
+  while self.engine:alive() > 0 and not self.broken and not self:is_reading() do
     self:pump_to_the_end()
   end
 end

@@ -52,55 +52,72 @@ local function fits(setup, opts, f, call)
     and setup.seed == opts.seed
 end
 
--- Calls f whatever interrupts the block.
-local function at_end(f)
-  return setmetatable({}, { __close = f })
-end
+-- What is done when a pool has let go of a crew, whatever interrupts the rest. Made
+-- ahead: where something is made, a finalizer may ask something of the crew.
+local Parting = {}
 
-local function let_go(self, crew)
-  if self.crew == crew then self.crew, self.queue = nil, nil end
-end
-
--- The crew leaves in good order, when it has done what was asked of it; returns
--- the error of an exit function. A callback may have ended it before. When it
--- leaves it is nobody's: who asks for something then gets another.
-function Life:dismiss()
-  local crew, queue = self.crew, self.queue
-  if not crew then return nil end
-  if queue then crew:finish(queue) end
-  if crew.closed then return nil end
-  local _ <close> = at_end(function()
-    let_go(self, crew)
-    crew:close()
-  end)
-  let_go(self, crew)
-  return crew:stop_all()
+local function parting_from(self, crew)
+  return setmetatable({ pool = self, crew = crew, ended = {} }, Parting)
 end
 
 -- What those are told that wait for tasks of a pool that has been terminated. They
 -- can send nothing: a callback that sends its task again whenever that fails would
 -- go on for ever.
+local Telling = {}
+function Telling.__close(telling) telling.pool.is_telling = false end
+
 local function tell(self, queue, ended)
-  local _ <close> = at_end(function() self.is_telling = false end)
+  local _ <close> = setmetatable({ pool = self }, Telling)
   self.is_telling = true
   queue:tell(ended)
 end
 
--- Tasks are over before any code of the caller's is called, so it finds none that
--- will never end.
-function Life:disband()
-  local crew, queue = self.crew, self.queue
+function Parting.__close(parting)
+  if not parting.has_begun then return end
+  parting.crew:close()
+  if parting.ended[1] then tell(parting.pool, parting.queue, parting.ended) end
+end
+
+-- From now on the crew is nobody's: who asks for something gets another.
+local function let_go(parting)
+  local pool = parting.pool
+  parting.has_begun, parting.queue = true, pool.queue
+  pool.crew, pool.queue = nil, nil
+end
+
+-- Is a call of the map family under way that has this crew? One that tells its
+-- progress bar that it is over is not.
+local function is_running(self, crew)
+  local run = self.run
+  return run ~= nil and run.crew == crew and not run.over
+end
+
+-- The crew leaves in good order, when it has done what was asked of it; returns
+-- the error of an exit function. Callbacks may have ended it before, or have begun
+-- a call that is not over: then it stays, for that.
+function Life:dismiss()
+  local crew = self.crew
+  if not crew then return nil end
+  local parting <close> = parting_from(self, crew)
+  while self.crew == crew and self:has_pending() do crew:finish(self.queue) end
+  if self.crew ~= crew or is_running(self, crew) then return nil end
+  let_go(parting)
+  return crew:stop_all()
+end
+
+--- Ends the crew at once. Tasks are over before any code of the caller's is called,
+--- so it finds none that will never end.
+---@param if_idle? boolean only if it has nothing to do
+function Life:disband(if_idle)
+  local crew = self.crew
   if not crew then return end
-  local ended = {}
-  local _ <close> = at_end(function()
-    let_go(self, crew)
-    crew:close()
-    if queue then tell(self, queue, ended) end
-  end)
-  let_go(self, crew)
+  local parting <close> = parting_from(self, crew)
+  if self.crew ~= crew or if_idle and (self:has_pending() or is_running(self, crew)) then return end
+  let_go(parting)
+  local queue = parting.queue
   if queue then
     crew:delist(queue.id)
-    ended = queue:end_all(errors.terminated())
+    parting.ended = queue:end_all(errors.terminated())
   end
   crew:kill_all()
 end
@@ -111,37 +128,46 @@ function Life:has_pending()
 end
 
 -- Lets those go that cannot serve a call: what they have been asked is finished,
--- and callbacks may have started others meanwhile.
+-- and callbacks may have started others meanwhile. Those stay that have a call under
+-- way: whether there may be another one is not for us to say.
 local function release_unfit(self, f, call)
   local restart = call.restart_workers
   while self.crew do
     if self.crew.hopeless then
       self:disband()
-    elseif restart or not fits(self.crew.setup, self.opts, f, call) then
-      self:dismiss()
-    else
+    elseif is_running(self, self.crew)
+      or not restart and fits(self.crew.setup, self.opts, f, call) then
       return
+    else
+      self:dismiss()
     end
     restart = false
   end
 end
 
-local function engage(self, crew)
-  crew.exit_results = self.exit_results
-  self.crew = crew
-  self.insights = self.opts.enable_insights and insights.watch(crew) or nil
+-- True unless a finalizer has wanted a crew meanwhile, which need not serve this call.
+local function engage(self, f, call, level)
+  if self.n_jobs > 0 then refusals.daemon(level + 1) end
+  local crew = Crew.new(self.n_jobs, make_setup(self, f, call, level + 1), level + 1)
+  local insight = self.opts.enable_insights and insights.watch(crew) or nil
+  if self.crew then
+    crew:close()
+    return false
+  end
+  crew.exit_results, self.crew, self.insights = self.exit_results, crew, insight
+  return true
 end
 
+--- A crew that can serve a call. A finalizer may have ended it by the time that the
+--- caller has it: it is `self.crew` if not.
 function Life:crew_for(f, call, level)
   release_unfit(self, f, call)
-  if not self.crew then
-    if self.n_jobs > 0 then refusals.daemon(level + 1) end
-    local crew = Crew.new(self.n_jobs, make_setup(self, f, call, level + 1), level + 1)
-    if self.crew then crew:close() -- a finalizer has wanted one meanwhile
-    else engage(self, crew) end
+  while not self.crew do
+    if not engage(self, f, call, level + 1) then release_unfit(self, f, call) end
   end
+  local crew = self.crew
   if self.insights then self.insights:resume() end
-  return self.crew
+  return crew
 end
 
 -- Called by a run at its end; the first call counts.
@@ -150,9 +176,10 @@ function Life:after_run(run, normal)
   if run.has_ended then return nil end
   run.has_ended = true
   if self.insights and not self.queue then self.insights:pause() end
-  if self.opts.keep_alive then return nil end
+  -- Its crew may have gone before it.
+  if self.crew ~= run.crew or self.opts.keep_alive then return nil end
   if normal then return self:dismiss() end
-  if not self:has_pending() then self:disband() end
+  self:disband(true)
   return nil
 end
 

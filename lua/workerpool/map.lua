@@ -6,6 +6,7 @@
 -- (sinks.lua); everything else is here.
 
 local core = require "workerpool.core"
+local crash = require "workerpool.crash"
 local errors = require "workerpool.errors"
 local failures = require "workerpool.failures"
 local flow = require "workerpool.flow"
@@ -28,16 +29,14 @@ Run.__index = Run
 failures.extend(Run)
 flow.extend(Run)
 
+-- A run that has no crew yet: it takes one by `begin`.
 ---@param pool table
----@param crew table
 ---@param plan table the call: title, f, source and checked options
 ---@param sink table
----@param level integer as in error(), for a function that cannot travel
-function Run.new(pool, crew, plan, sink, level)
+function Run.new(pool, plan, sink)
   local opts, source = plan.options, plan.source
-  local bytes = crew:bytes_of(plan.title, level + 1, plan.f, opts.worker_lifespan)
   local self = setmetatable({
-    pool = pool, crew = crew, source = source, opts = opts, sink = sink,
+    pool = pool, source = source, opts = opts, sink = sink,
     title = plan.title,
     n_workers = max(pool.n_jobs, 1),
     next_index = 1,    -- of the next task to be sent
@@ -54,17 +53,30 @@ function Run.new(pool, crew, plan, sink, level)
   }, Run)
   self.ending.run = self
   self:begin_flow()
-  self.flags = self:parcel_flags()
   self.has_places = pool.opts.order_tasks and pool.n_jobs > 0
-  self.id = crew:enlist(self)
   self.task_timeout = opts.task_timeout
+  return self
+end
+
+--- Says whose it is before any code of the caller's is called, and nothing is made
+--- before: a crew with a call is let go of by nobody.
+function Run:take_crew(crew)
+  self.crew, self.pool.run = crew, self
+  self.id = crew:enlist(self)
+end
+
+--- Announces the call's function, and starts its bar and clock.
+---@param f function
+---@param level integer as in error(), for a function that cannot travel
+function Run:begin(f, level)
+  local crew, opts, length = self.crew, self.opts, self.source.length
+  self.flags = self:parcel_flags()
   if self.task_timeout then crew.clock:start() end
   self.began = core.now()
   self.completed_before = crew.engine:completed()
-  self.bar = progress.open(opts.progress_bar, source.length, opts.progress_bar_options)
+  self.bar = progress.open(opts.progress_bar, length, opts.progress_bar_options)
+  self.job = crew:announce(crew:bytes_of(self.title, level + 1, f, opts.worker_lifespan))
   self.tick = opts.progress_bar and max(opts.progress_bar_options.mininterval, 0.02) or nil
-  self.job = crew:announce(bytes)
-  return self
 end
 
 function Run:parcel_flags()
@@ -223,30 +235,40 @@ function Run:result(tag_index, first, count, last, elapsed, w)
     elseif count == 1 then
       self.attempts[tag_index + first] = nil
     end
+  else
+    self.crew:release()
   end
   if not last then return end
   self.in_flight = self.in_flight - 1
   self:adapt(max(first + count, 1), elapsed)
 end
 
+-- Tasks of the parcel at hand that had not begun go to another worker.
+function Run:pass_on(first, count)
+  local ticket, message = self.crew.engine:again(first, count)
+  if ticket then return end
+  self.in_flight = self.in_flight - 1
+  self:fail(("%s: cannot send a chunk: %s"):format(self.title, message))
+end
+
 --- A worker died with a parcel of ours. Only the task that ran is blamed;
---- what had not begun goes to another worker.
+--- what had not begun goes to another worker. That is seen to first: a finalizer may
+--- end the call at any time.
 function Run:lost(tag_index, first, count, ending, w)
-  local index, engine = tag_index + first, self.crew.engine
-  if ending.innocent then
-    engine:again(first, count)
-    return
-  end
+  local index = tag_index + first
+  if ending.innocent then return self:pass_on(first, count) end
   local args = self.crew:arguments_at(first)
-  local err = self.crew.crash_of(ending, w, {
+  if self.over then return end
+  if count > 1 then
+    self:pass_on(first + 1, count - 1)
+  else
+    self.in_flight = self.in_flight - 1
+  end
+  self.crew:release()
+  local err = crash.of(ending, w, {
     task_index = index, attempt = self:attempt_of(index),
     args = args and errors.preview(args) or nil,
   })
-  self.in_flight = self.in_flight - 1
-  if count > 1 then
-    engine:again(first + 1, count - 1)
-    self.in_flight = self.in_flight + 1
-  end
   if ending.output then self:printed(index, ending.output) end
   self:note_done(1)
   self:decide(index, err, args)
@@ -384,7 +406,7 @@ function Run:abandon(err, thrown)
   if not self.over then
     local _ <close> = self.ending
     self.over = true
-    self.crew:abandon(self.id)
+    if self.id then self.crew:abandon(self.id) end
     self:retire()
     local ok, told = pcall(self.close_bar, self, reason_of(self.error, thrown))
     if not ok and (errors.is_interrupt(told) or not err and thrown == nil) then err = told end

@@ -67,6 +67,7 @@ local function new(opts, level)
     owner = core.getpid(),
     exit_results = {},
     raised = fifo.new(), -- by callbacks, and not yet told
+    last_task_id = 0, -- of the apply family
   }, WorkerPool)
 end
 
@@ -147,27 +148,42 @@ local function list_exits_anew(self)
   if self.crew then self.crew.exit_results = self.exit_results end
 end
 
--- `holder` is what ends it, should it be left early: it has the run before
--- anything can go wrong.
+-- The run has a crew when this returns. Before that callbacks may begin another call.
+-- `holder` is what ends the run, should it be left early.
+local function take_crew(self, run, plan, holder, level)
+  local crew
+  repeat
+    crew = self:crew_for(plan.f, plan.options, level + 1)
+    refuse_overlap(self, plan.title, level + 1)
+  until self.crew == crew
+  holder.run = run
+  run:take_crew(crew)
+end
+
+-- Whatever may be refused, or go wrong, before the first task is taken.
+local function start(self, run, plan, level)
+  run:begin(plan.f, level + 1)
+  trace.attach(run, self.opts.enable_insights)
+  run.crew:expect_bar(run.bar.is_on_terminal or self.opts.keep_alive)
+  if plan.source.length ~= 0 then
+    run.crew:ensure(crew_size(self, plan.source, plan.options))
+  end
+end
+
+-- A call that could not begin may begin later: its holder is without a run then.
 local function begin(self, plan, sink, holder, level)
   check_owner(self, plan.title, level)
   refuse_while_telling(self, plan.title)
   refuse_overlap(self, plan.title, level)
   trace.check(plan.options.trace, plan.title, level)
   list_exits_anew(self)
-  local crew = self:crew_for(plan.f, plan.options, level)
-  refuse_overlap(self, plan.title, level) -- a callback may have begun one
-  local run = Run.new(self, crew, plan, sink, level + 1)
-  holder.run = run
-  self.run = run
-  trace.attach(run, self.opts.enable_insights)
-  crew:expect_bar(run.bar.is_on_terminal or self.opts.keep_alive)
-  if plan.source.length ~= 0 then
-    local ok, err = pcall(crew.ensure, crew, crew_size(self, plan.source, plan.options))
-    -- Nobody has the run yet who could end it.
-    if not ok then run:abandon(err, err) end
-  end
-  return run
+  local run = Run.new(self, plan, sink)
+  take_crew(self, run, plan, holder, level)
+  local ok, err = pcall(start, self, run, plan, level + 2)
+  if ok then return run end
+  run:abandon(nil, err)
+  holder.run = nil
+  error(err, 0)
 end
 
 -- Ends a run that is left by an error, the caller's or its own, or whose
@@ -257,25 +273,29 @@ local function queue_for(self, f, call, level)
     crew = is_busy(self) and self.crew or self:crew_for(f, call, level + 1)
     if not self.queue then
       local queue = async.Queue.new(self, crew)
-      queue.last_id = self.last_task_id or 0
-      self.queue = self.queue or queue
-      -- A finalizer may be here while a map takes an event.
-      if self.run then crew:want(self.n_jobs) else crew:ensure(self.n_jobs) end
+      if self.crew == crew and not self.queue then
+        self.queue = queue
+        -- A finalizer may be here while a map takes an event.
+        if self.run then crew:want(self.n_jobs) else crew:ensure(self.n_jobs) end
+      end
     end
   until self.queue and self.crew == crew
   return self.queue
 end
 
--- The queue, and the task in it.
+-- The queue, and the task in it. A finalizer may have ended the workers before the
+-- task was theirs: then others get it.
 local function submit(self, title, f, args, opts, level)
   check_owner(self, title, level)
   refusals.no_function(f, title, level)
   local call = options.check("apply", opts, level, title)
   output.check_listener(self.opts, call, title, level)
   refuse_while_telling(self, title)
-  local queue = queue_for(self, f, call, level)
-  local task = queue:submit(f, args, call, title, level + 1)
-  self.last_task_id = queue.last_id
+  local queue, task
+  repeat
+    queue = queue_for(self, f, call, level)
+    task = queue:submit(f, args, call, title, level + 1)
+  until task
   return queue, task
 end
 

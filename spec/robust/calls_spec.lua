@@ -6,7 +6,7 @@ local helper = require "spec.support.helper"
 describe("whatever the options and the tasks,", function()
   helper.guard()
 
-  local ROUNDS = { calls = "60", sessions = "8", nests = "8" }
+  local ROUNDS = { calls = "60", sessions = "8", nests = "8", callbacks = "8" }
 
   for name, rounds in pairs(ROUNDS) do
     it("every result is there, right and once, and every error in its place: " .. name, function()
