@@ -261,12 +261,6 @@ function Crew:settle()
   self.engine:settle()
 end
 
---- What was to be read of the event at hand has been. Called before code of the user's,
---- which may wait for the next one.
-function Crew:release()
-  self.engine:release()
-end
-
 function Crew:take_for(owner)
   if self.holds and not (owner and owner.takes_events) then self.engine:take() end
 end

@@ -23,6 +23,12 @@ local function is_handling(self, level)
   end
 end
 
+--- What was to be read of the event at hand has been. Called before code of the user's,
+--- which may wait for the next one.
+function Occupied:release()
+  self.engine:release()
+end
+
 --- Are we in the midst of an event? One that is unread does not say so: an interrupt may
 --- have come before it was read.
 ---@return boolean
