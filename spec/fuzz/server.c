@@ -108,7 +108,8 @@ static wp_ends some_ends(int with_output) {
 }
 
 static void be_host(input *in) {
-  static wp_pool p;
+  static wp_header header;
+  static wp_pool p = {.region = {.header = &header}};
   pid_t pid = 0;
   MUST(wp_server_start(&p, 0) == WP_OK);
   unsigned calls = take_byte(in) % 16;
