@@ -402,7 +402,7 @@ function Queue:wait(condition, timeout)
   while not condition() do
     self:raise_deferred()
     if self.crew.closed then
-      -- Whatever has ended the workers: nobody is left who could do what remains.
+      -- An interrupt has cut short what ended the workers: nobody could do what remains.
       self:tell(self:end_all(errors.terminated()))
       return condition()
     end
