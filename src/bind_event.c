@@ -220,8 +220,7 @@ void wp_bind_event(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"next", engine_next},     {"more", engine_more},
       {"take", engine_take},     {"settle", engine_settle},
-      {"release", engine_release},
-      {"read", engine_read},
+      {"release", engine_release}, {"read", engine_read},
       {"values", engine_values}, {"ending", engine_ending},
       {"again", engine_again},   {"arguments", engine_arguments},
       {NULL, NULL}};

@@ -166,6 +166,8 @@ void wp_ends_close(wp_ends *ends);
 #define WP_LINK_BYTES 128
 void wp_launch_link(char text[WP_LINK_BYTES], const wp_pool *p, int region,
                     wp_ends ends, int server, unsigned w);
+/* When a program that is executed now must have joined; 0: it need not. */
+uint64_t wp_launch_due(const wp_pool *p);
 /* How it ended; waits until it has. */
 wp_ending wp_launch_ending(wp_pool *p, unsigned w);
 void wp_launch_deinit(wp_pool *p);

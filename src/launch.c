@@ -42,10 +42,14 @@ static int copy_of_region(const wp_pool *p) {
   return fd < 0 ? -errno : fd;
 }
 
+uint64_t wp_launch_due(const wp_pool *p) {
+  if (p->config.join_ms == 0) return 0;
+  return wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
+}
+
 static void await_joining(wp_pool *p, wp_host_worker *hw) {
-  if (p->config.join_ms == 0) return;
-  hw->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
-  p->awaits = 1;
+  hw->due_ns = wp_launch_due(p);
+  p->awaits |= hw->due_ns != 0;
 }
 
 static int launch_spawn(wp_pool *p, unsigned w, wp_ends ends) {

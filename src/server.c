@@ -186,8 +186,7 @@ static int open_sockets(int *ours, int *theirs) {
 static void await_joining(wp_server *s, wp_pool *p) {
   s->joined = &p->region.header->server_joined;
   atomic_store(s->joined, 0);
-  if (p->config.join_ms)
-    s->due_ns = wp_now_ns() + p->config.join_ms * UINT64_C(1000000);
+  s->due_ns = wp_launch_due(p);
 }
 
 static int execute(wp_server *s, const wp_pool *p, int region, int socket) {
