@@ -10,6 +10,8 @@ local finalizer = require "spec.support.finalizer"
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 
+local check = finalizer.check
+
 local function last(...) return select(-1, ...) end
 local function fail() error("mine", 0) end
 
@@ -20,12 +22,6 @@ describe("A finalizer between any two lines", function()
 
   before_each(finalizer.prepare)
   after_each(finalizer.restore)
-
-  local function check(place, got, wanted)
-    if got ~= wanted then
-      error(("behind %d bytes: %s, wanted %s"):format(place, tostring(got), tostring(wanted)), 0)
-    end
-  end
 
   -- A result that the finalizer has, or none.
   local function send(pool, ...)

@@ -6,6 +6,8 @@ local finalizer = require "spec.support.finalizer"
 local helper = require "spec.support.helper"
 local workerpool = require "workerpool"
 
+local check = finalizer.check
+
 local function same(...) return ... end
 local function fail_once(counts, i)
   if counts:add(i, 1) == 1 then error("once", 0) end
@@ -19,11 +21,6 @@ describe("A finalizer that waits for its pool", function()
 
   before_each(finalizer.prepare)
   after_each(finalizer.restore)
-
-  local function check(place, got, wanted)
-    if got == wanted then return end
-    error(("behind %d bytes: %s, wanted %s"):format(place, tostring(got), tostring(wanted)), 0)
-  end
 
   for n_jobs = 0, 1 do
     for _, method in ipairs { "map", "map_unordered", "imap" } do

@@ -35,6 +35,15 @@ function finalizer.call_with(bytes, act, f)
   return has_acted
 end
 
+--- Raises, with the place, unless that is what it should be there.
+---@param bytes integer as in call_with
+---@param got any
+---@param wanted any
+function finalizer.check(bytes, got, wanted)
+  if got == wanted then return end
+  error(("behind %d bytes: %s, wanted %s"):format(bytes, tostring(got), tostring(wanted)), 0)
+end
+
 --- Plays at each of the places, or each so many, until there is none so late.
 ---@param every integer
 ---@param play fun(bytes: integer, place: integer): boolean as call_with has returned
