@@ -32,13 +32,6 @@ function Queue.new(pool, crew)
   return self
 end
 
-function Queue:use_job(bytes)
-  if bytes == self.job_bytes then return end
-  if self.job then self.crew.engine:retire(self.job) end
-  self.job_function = nil
-  self.job_bytes, self.job = bytes, self.crew:announce(bytes)
-end
-
 -- A task's function is sent by value, for upvalues may have changed since the
 -- last time; the same bytes are the same job. A function that would give the
 -- same bytes again need not be written: that costs half of a small task.

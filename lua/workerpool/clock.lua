@@ -159,4 +159,4 @@ local function error_of(ending, fields)
   return errors.new(fields)
 end
 
-return { new = new, error_of = error_of, is_stopped = core.is_stopped }
+return { new = new, error_of = error_of }

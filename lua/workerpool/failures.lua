@@ -4,6 +4,7 @@
 local core = require "workerpool.core"
 local errors = require "workerpool.errors"
 local kinds = require "workerpool.kinds"
+local mixin = require "workerpool.mixin"
 
 local Failures = {}
 
@@ -122,11 +123,6 @@ function Failures:settle_failures(tag_index, first, count, w)
   end
 end
 
---- Gives a class of calls these methods. It has the fields title, crew, opts, sink,
---- attempts, waiting, failures, failed and repeated, and the method note_done.
----@param class table
-local function extend(class)
-  for name, method in pairs(Failures) do class[name] = method end
-end
-
-return { extend = extend }
+-- Gives a class of calls these methods. It has the fields title, crew, opts, sink,
+-- attempts, waiting, failures, failed and repeated, and the method note_done.
+return mixin(Failures)

@@ -3,6 +3,7 @@
 -- there are, however slow the caller's loop is, and whatever a task weighs.
 
 local core = require "workerpool.core"
+local mixin = require "workerpool.mixin"
 local sizer = require "workerpool.sizer"
 
 local ceil, max = math.ceil, math.max
@@ -107,11 +108,6 @@ function Flow:next_size()
   return max(1, CHUNK_BYTES // bytes | 0)
 end
 
---- Gives a class of calls these methods. It has the fields opts, source, crew,
---- n_workers, in_flight, open_chunks, next_index, completed and active.
----@param class table
-local function extend(class)
-  for name, method in pairs(Flow) do class[name] = method end
-end
-
-return { extend = extend }
+-- Gives a class of calls these methods. It has the fields opts, source, crew,
+-- n_workers, in_flight, open_chunks, next_index, completed and active.
+return mixin(Flow)

@@ -2,10 +2,10 @@
 -- worker_exit, or at once. Code of the caller's may be called meanwhile (a callback, a
 -- function for prefixes) and may end the crew itself.
 
-local clock = require "workerpool.clock"
 local core = require "workerpool.core"
 local ended = require "workerpool.ended"
 local errors = require "workerpool.errors"
+local mixin = require "workerpool.mixin"
 
 local LOOK_FOR_STOPPED = 0.5 -- seconds without news from workers that are to leave
 
@@ -20,7 +20,7 @@ end
 -- in a function: no limit has ended that.
 function Ending:dismiss_stopped()
   self:each_running(function(w)
-    if clock.is_stopped(self.engine:pid(w)) then self:dismiss(w) end
+    if core.is_stopped(self.engine:pid(w)) then self:dismiss(w) end
   end)
 end
 
@@ -106,10 +106,5 @@ function Ending:close()
   self.heap:close()
 end
 
---- Gives a class of crews these methods.
----@param class table
-local function extend(class)
-  for name, method in pairs(Ending) do class[name] = method end
-end
-
-return { extend = extend }
+-- Gives a class of crews these methods.
+return mixin(Ending)

@@ -5,6 +5,7 @@
 local Crew = require "workerpool.crew"
 local errors = require "workerpool.errors"
 local insights = require "workerpool.insights"
+local mixin = require "workerpool.mixin"
 local names = require "workerpool.names"
 local refusals = require "workerpool.refusals"
 local remember = require "workerpool.remember"
@@ -183,11 +184,6 @@ function Life:after_run(run, normal)
   return nil
 end
 
---- Gives a class of pools these methods. It has the fields opts, n_jobs, cpu_sets, and
---- for a while crew, queue, run, exit_results, insights and is_telling.
----@param class table
-local function extend(class)
-  for name, method in pairs(Life) do class[name] = method end
-end
-
-return { extend = extend }
+-- Gives a class of pools these methods. It has the fields opts, n_jobs, cpu_sets, and
+-- for a while crew, queue, run, exit_results, insights and is_telling.
+return mixin(Life)

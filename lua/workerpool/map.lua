@@ -29,7 +29,7 @@ Run.__index = Run
 failures.extend(Run)
 flow.extend(Run)
 
--- A run that has no crew yet: it takes one by `begin`.
+-- A run that has no crew yet: see take_crew.
 ---@param pool table
 ---@param plan table the call: title, f, source and checked options
 ---@param sink table

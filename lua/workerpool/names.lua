@@ -368,6 +368,7 @@ function Names:remember_stuck(f)
   if self._ids[f] or not snapshot.may_be_stuck(f, values) then return end
   local list = snapshot.of(f, values)
   if not snapshot.is_stuck(list, values) then return end
+  self._snapshots[f] = list
   self:remember(f)
   for i = 2, #list do self:remember_stuck(list[i][1]) end
 end

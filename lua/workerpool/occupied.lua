@@ -2,6 +2,8 @@
 -- of the one at hand, or of a task that is being written, and so may what packs an object
 -- call us. Whoever waits there would wait for what he is in the midst of, or lose it.
 
+local mixin = require "workerpool.mixin"
+
 local getinfo, getlocal = debug.getinfo, debug.getlocal
 
 local WRITING = "a finalizer or __workerpool_pack cannot wait for the pool that sends a task "
@@ -54,11 +56,6 @@ function Occupied:is_occupied()
   return self.writer:is_busy() or self:is_reading()
 end
 
---- Gives a class of crews these methods. It has the fields engine and writer, and a
---- method dispatch that handles events.
----@param class table
-local function extend(class)
-  for name, method in pairs(Occupied) do class[name] = method end
-end
-
-return { extend = extend }
+-- Gives a class of crews these methods. It has the fields engine and writer, and a
+-- method dispatch that handles events.
+return mixin(Occupied)

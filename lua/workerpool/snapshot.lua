@@ -92,7 +92,7 @@ function snapshot.is_settled(list, named)
   return true
 end
 
-local CLOSES = { ["function"] = true, userdata = true, thread = true }
+local MAY_BE_STUCK = { ["function"] = true, userdata = true, thread = true }
 
 local function is_stuck(value, named)
   local kind = type(value)
@@ -112,7 +112,7 @@ function snapshot.may_be_stuck(f, named)
   for i = 1, math.huge do
     local name, value = getupvalue(f, i)
     if not name then return false end
-    if CLOSES[type(value)] and not named[value] then return true end
+    if MAY_BE_STUCK[type(value)] and not named[value] then return true end
   end
 end
 
